@@ -1,0 +1,33 @@
+"""Who asks, and as whom the warehouse is used."""
+
+from __future__ import annotations
+
+import attrs
+
+from spectra.domain.text import bounded_text, optional_text, valid_id
+
+__all__ = ["Caller", "Session"]
+
+_name = bounded_text(128, min_bytes=1)
+
+
+@attrs.frozen
+class Session:
+    """The database user and groups under which the tenant's part of the work runs.
+
+    Kept with the job for the worker; never on the wire.
+    """
+
+    db_user: str | None = attrs.field(default=None, validator=optional_text(128, min_bytes=1))
+    db_groups: tuple[str, ...] = attrs.field(
+        default=(), converter=tuple, validator=attrs.validators.deep_iterable(_name)
+    )
+
+
+@attrs.frozen
+class Caller:
+    """Who asks; made by the host, never from client input. *actor* goes into the history."""
+
+    tenant_id: str = attrs.field(validator=valid_id)
+    actor: str | None = attrs.field(default=None, validator=optional_text(255))
+    session: Session = Session()

@@ -1,0 +1,55 @@
+"""What is known of a job's files: the upload, the parts, their columns."""
+
+from __future__ import annotations
+
+import attrs
+from attrs import validators as v
+
+from spectra.domain.spec import Compression, ContentType
+
+__all__ = ["Column", "Files", "Part", "Upload"]
+
+_count = (v.instance_of(int), v.ge(0))
+
+
+@attrs.frozen
+class Upload:
+    """The frozen input of a load: where it lies, its bytes as uploaded, and its etag."""
+
+    location: str
+    bytes: int = attrs.field(validator=_count)
+    etag: str
+
+
+@attrs.frozen
+class Column:
+    """A column of a result; *type* is the warehouse's own name of it."""
+
+    name: str
+    type: str
+
+
+@attrs.frozen
+class Part:
+    """One file; *rows* does not count a header."""
+
+    location: str
+    bytes: int = attrs.field(validator=_count)
+    rows: int = attrs.field(validator=_count)
+
+
+@attrs.frozen
+class Files:
+    """A list of parts with one schema.
+
+    A result of more parts than a job item could hold is described by its manifest alone; *parts* is
+    then empty and *manifest* says where to read them.
+    """
+
+    parts: tuple[Part, ...] = attrs.field(default=(), converter=tuple)
+    columns: tuple[Column, ...] = attrs.field(default=(), converter=tuple)
+    bytes: int = attrs.field(default=0, validator=_count)
+    rows: int = attrs.field(default=0, validator=_count)
+    content_type: ContentType = ContentType.CSV
+    compression: Compression = Compression.NONE
+    manifest: str | None = None
