@@ -234,7 +234,7 @@ class TransitionError(RefusedError):
 
 
 @_error
-class _JobRefusal(RefusedError):
+class _JobRefusedError(RefusedError):
     job: str
     problem: str
 
@@ -242,50 +242,50 @@ class _JobRefusal(RefusedError):
         return f"job {self.job}: {self.problem}"
 
 
-class UploadMissingError(_JobRefusal):
+class UploadMissingError(_JobRefusedError):
     """There is no upload, or it is empty."""
 
     code = "NO_DATA"
 
 
-class UploadChangedError(_JobRefusal):
+class UploadChangedError(_JobRefusedError):
     """The upload was replaced while it was being frozen."""
 
     code = "UPLOAD_CHANGED"
 
 
-class UploadTooLargeError(_JobRefusal):
+class UploadTooLargeError(_JobRefusedError):
     """The upload has more bytes than allowed."""
 
     code = "UPLOAD_TOO_LARGE"
 
 
-class ResultsNotReadyError(_JobRefusal):
+class ResultsNotReadyError(_JobRefusedError):
     """The job has not ended yet."""
 
     code = "RESULTS_NOT_READY"
     retryable = True
 
 
-class ResultsExpiredError(_JobRefusal):
+class ResultsExpiredError(_JobRefusedError):
     """The files are gone; the job can still be read."""
 
     code = "RESULTS_EXPIRED"
 
 
-class EffectUnknownError(_JobRefusal):
+class EffectUnknownError(_JobRefusedError):
     """Nobody can tell whether the load was applied."""
 
     code = "EFFECT_UNKNOWN"
 
 
-class AlreadyAppliedError(_JobRefusal):
+class AlreadyAppliedError(_JobRefusedError):
     """The load was applied, so running it again would apply it twice."""
 
     code = "ALREADY_APPLIED"
 
 
-class JobSettlingError(_JobRefusal):
+class JobSettlingError(_JobRefusedError):
     """An ended job's execution is still being cancelled."""
 
     code = "JOB_SETTLING"
@@ -417,9 +417,7 @@ class WaitTimeoutError(SpectraError, TimeoutError):
     seconds: float
 
     def __str__(self) -> str:
-        return (
-            f"job {self.job} is still {self.job.state} after {self.seconds:g} s; it goes on, so wait again"
-        )
+        return f"job {self.job} is still {self.job.state} after {self.seconds:g} s; it goes on, so wait again"
 
 
 @_error
@@ -475,7 +473,9 @@ class NewerSchemaError(SpectraError):
     known: int
 
     def __str__(self) -> str:
-        return f"the document has schema {self.found}, this Spectra knows {self.known}; upgrade redshift-spectra"
+        return (
+            f"the document has schema {self.found}, this Spectra knows {self.known}; upgrade redshift-spectra"
+        )
 
 
 @_error

@@ -86,7 +86,9 @@ def _converter() -> cattrs.Converter:
     converter.register_unstructure_hook_factory(attrs.has, lambda kind: _unstructure_attrs(converter, kind))
     converter.register_structure_hook_factory(
         attrs.has,
-        lambda kind: make_dict_structure_fn(kind, converter, _cattrs_detailed_validation=False, **_overrides(kind)),
+        lambda kind: make_dict_structure_fn(
+            kind, converter, _cattrs_detailed_validation=False, **_overrides(kind)
+        ),
     )
     converter.register_structure_hook_func(
         lambda kind: kind == Mapping[str, Any] or kind == Mapping[str, str], lambda value, _: dict(value)
@@ -96,7 +98,8 @@ def _converter() -> cattrs.Converter:
     )
     converter.register_structure_hook_func(lambda kind: kind == Spec, _structure_spec)
     converter.register_unstructure_hook_func(
-        lambda kind: kind == Spec, lambda spec: {"operation": str(spec.operation), **converter.unstructure(spec)}
+        lambda kind: kind == Spec,
+        lambda spec: {"operation": str(spec.operation), **converter.unstructure(spec)},
     )
     return converter
 
@@ -147,7 +150,11 @@ def _unknown(document: Mapping[str, Any], kind: type) -> Document:
     for name, value in document.items():
         if name not in fields:
             found[name] = value
-        elif (inner := fields[name]) is not None and isinstance(value, Mapping) and (rest := _unknown(value, inner)):
+        elif (
+            (inner := fields[name]) is not None
+            and isinstance(value, Mapping)
+            and (rest := _unknown(value, inner))
+        ):
             found[name] = rest
     if kind is Job:
         found.pop("schema", None)

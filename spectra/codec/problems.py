@@ -32,7 +32,14 @@ HTTP_STATUS: Final[Mapping[type[e.SpectraError], int]] = MappingProxyType(
     }
 )
 BY_CATEGORY: Final[Mapping[str, int]] = MappingProxyType(
-    {"validation": 400, "permission": 403, "resource": 404, "capacity": 429, "transient": 503, "internal": 500}
+    {
+        "validation": 400,
+        "permission": 403,
+        "resource": 404,
+        "capacity": 429,
+        "transient": 503,
+        "internal": 500,
+    }
 )
 RETRY_AFTER_SECONDS: Final = 5
 

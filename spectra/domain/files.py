@@ -46,8 +46,8 @@ class Files:
     then empty and *manifest* says where to read them.
     """
 
-    parts: tuple[Part, ...] = attrs.field(default=(), converter=tuple)
-    columns: tuple[Column, ...] = attrs.field(default=(), converter=tuple)
+    parts: tuple[Part, ...] = attrs.field(default=())
+    columns: tuple[Column, ...] = attrs.field(default=())
     bytes: int = attrs.field(default=0, validator=_count)
     rows: int = attrs.field(default=0, validator=_count)
     content_type: ContentType = ContentType.CSV

@@ -66,7 +66,9 @@ class Job(JobRecord):
             retry_of=retry_of,
             history=(created,),
         )
-        return job if isinstance(spec, LoadSpec) else job.close_upload(at=at, retention=retention, actor=actor)
+        return (
+            job if isinstance(spec, LoadSpec) else job.close_upload(at=at, retention=retention, actor=actor)
+        )
 
     # ---- events that change the state -----------------------------------------------------------
 
@@ -78,9 +80,7 @@ class Job(JobRecord):
         if isinstance(self.spec, LoadSpec) and upload is None and self.state is JobState.OPEN:
             raise InvalidSpecError("upload", "a load cannot be closed without one")
         deadline = at + retention.queue if retention.queue is not None else None
-        return self._on(
-            Event.CLOSE_UPLOAD, at, actor=actor, upload=upload, due_at=at, deadline_at=deadline
-        )
+        return self._on(Event.CLOSE_UPLOAD, at, actor=actor, upload=upload, due_at=at, deadline_at=deadline)
 
     def claim(self, *, at: datetime, worker: str, until: datetime, retention: Retention) -> Self:
         """UploadComplete → InProgress: attempt 1 begins under a lease."""
@@ -276,9 +276,7 @@ class Job(JobRecord):
         entry = HistoryEntry(
             event=event, before=self.state, after=after, at=at, actor=actor, reason=reason, attempt=attempt
         )
-        return self.evolved(
-            state=after, updated_at=at, history=appended(self.history, entry), **changes
-        )
+        return self.evolved(state=after, updated_at=at, history=appended(self.history, entry), **changes)
 
 
 def _ended(at: datetime, retention: Retention) -> dict[str, Any]:

@@ -145,16 +145,10 @@ def _check_parameters(_: object, __: object, value: Mapping[str, Parameter]) -> 
 
 @attrs.frozen(kw_only=True)
 class _FileFormat:
-    content_type: ContentType = attrs.field(
-        default=ContentType.CSV, converter=_content_type
-    )
-    compression: Compression = attrs.field(
-        default=Compression.NONE, converter=_compression
-    )
+    content_type: ContentType = attrs.field(default=ContentType.CSV, converter=_content_type)
+    compression: Compression = attrs.field(default=Compression.NONE, converter=_compression)
     delimiter: str = attrs.field(default=",", validator=_check_delimiter)
-    line_ending: LineEnding = attrs.field(
-        default=LineEnding.LF, converter=_line_ending
-    )
+    line_ending: LineEnding = attrs.field(default=LineEnding.LF, converter=_line_ending)
     header: bool = attrs.field(default=True, validator=attrs.validators.instance_of(bool))
     null_token: str | None = attrs.field(default=None, validator=optional_text(64, min_bytes=1))
 
@@ -211,12 +205,8 @@ class LoadSpec(_FileFormat):
     object: str = attrs.field(validator=bounded_text(1024, min_bytes=1))
     key_columns: tuple[str, ...] = attrs.field(default=())
     max_failed_records: int = 0
-    on_duplicate_key: OnDuplicateKey = attrs.field(
-        default=OnDuplicateKey.ERROR, converter=_on_duplicate_key
-    )
-    on_missing_key: OnMissingKey = attrs.field(
-        default=OnMissingKey.REJECT, converter=_on_missing_key
-    )
+    on_duplicate_key: OnDuplicateKey = attrs.field(default=OnDuplicateKey.ERROR, converter=_on_duplicate_key)
+    on_missing_key: OnMissingKey = attrs.field(default=OnMissingKey.REJECT, converter=_on_missing_key)
 
     def __attrs_post_init__(self) -> None:
         _FileFormat.__attrs_post_init__(self)
@@ -252,5 +242,3 @@ def fingerprint(spec: Spec, retry_of: str | None) -> str:
     facts["retry_of"] = retry_of
     text = json.dumps(facts, sort_keys=True, default=lambda v: [type(v).__name__, str(v)])
     return hashlib.sha256(text.encode()).hexdigest()
-
-

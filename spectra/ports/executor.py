@@ -139,6 +139,14 @@ class Executor(abc.ABC):
         """
 
     @abc.abstractmethod
+    def ready(self) -> None:
+        """Make sure that work could begin now; a worker asks before it claims anything.
+
+        Raises:
+            BackendUnavailableError, WarehouseLockedError: it could not.
+        """
+
+    @abc.abstractmethod
     def detached(self, task: Task, /) -> bool:
         """Whether this work outlives the process that starts it."""
 

@@ -1,0 +1,33 @@
+# `make demo` and `make test` need Python 3.11 or newer and make; each does its own set-up in .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: demo test lint bench clean
+.DELETE_ON_ERROR:
+
+# A stamp is written last, so a set-up that was interrupted is begun again.
+.venv/.made: Makefile
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; try: make PYTHON=python3.12")'
+	@rm -rf .venv && $(PYTHON) -m venv .venv && $(PIP) install --upgrade 'pip>=25.1' && touch $@
+
+.venv/.demo: .venv/.made pyproject.toml
+	@$(PIP) install --editable '.[embedded]' --group demo && touch $@
+
+.venv/.dev: .venv/.made pyproject.toml
+	@$(PIP) install --editable '.[embedded,testing]' --group dev && touch $@
+
+demo: .venv/.demo
+	@$(BIN)/python examples/demo.py
+
+lint: .venv/.dev
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check --quiet . && $(BIN)/mypy && $(BIN)/lint-imports
+
+test: lint
+	@$(BIN)/python -m pytest
+
+bench: .venv/.dev
+	@$(BIN)/python -m benchmarks
+
+clean:
+	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache dist

@@ -1,0 +1,209 @@
+"""`Spectra`: the one object that a host constructs."""
+
+from __future__ import annotations
+
+import functools
+import os
+import secrets
+import socket
+from collections.abc import Callable
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from spectra.domain import ExportSpec
+from spectra.errors import ClosedError, IncompatibleAdaptersError, NotConfiguredError
+from spectra.ports import Clock, Executor, JobStore, QueryRunner, ResultStore, SystemClock, new_job_id
+from spectra.services import Driver, Ender, EventLog, JobService, Listener, Sweeper, Worker
+from spectra.settings import Settings
+
+if TYPE_CHECKING:
+    from spectra.sql import SqlPolicy
+
+__all__ = ["Spectra"]
+
+_SETTINGS = Settings()
+_CLOCK = SystemClock()
+
+
+class Spectra:
+    """Jobs over a job store, an executor and a result store.
+
+    Construction does no I/O and starts nothing. One instance serves any number of threads, and, made
+    before a fork, any number of processes. `close` closes what this object made itself: adapters that
+    were given are their giver's.
+    """
+
+    def __init__(
+        self,
+        *,
+        job_store: JobStore,
+        executor: Executor,
+        result_store: ResultStore,
+        query_runner: QueryRunner | None = None,
+        settings: Settings = _SETTINGS,
+        clock: Clock = _CLOCK,
+        new_id: Callable[[], str] = new_job_id,
+        sql_policy: SqlPolicy | None = None,
+    ) -> None:
+        """Put adapters together.
+
+        Raises:
+            IncompatibleAdaptersError: the executor cannot reach what the result store keeps.
+        """
+        if result_store.scheme not in executor.schemes:
+            raise IncompatibleAdaptersError(
+                f"the executor reads and writes {', '.join(sorted(executor.schemes))} and not "
+                f"{result_store.scheme}, where the result store keeps files; choose two that match"
+            )
+        self.job_store = job_store
+        self.executor = executor
+        self.result_store = result_store
+        self.query_runner = query_runner
+        self.settings = settings
+        self._clock = clock
+        self._new_id = new_id
+        self._sql_policy = sql_policy
+        self._events = EventLog()
+        self._made: list[JobStore | Executor | ResultStore] = []
+        self._closed = False
+
+    @classmethod
+    def in_memory(
+        cls,
+        *,
+        settings: Settings = _SETTINGS,
+        clock: Clock = _CLOCK,
+        new_id: Callable[[], str] = new_job_id,
+    ) -> Self:
+        """Everything in this process, gone with it: for tests and for a first look."""
+        from spectra.adapters.memory import MemoryExecutor, MemoryJobStore, MemoryResultStore
+
+        results = MemoryResultStore(clock=clock)
+        executor = MemoryExecutor(results, clock=clock)
+        return cls._owning(MemoryJobStore(clock=clock), executor, results, executor, settings, clock, new_id)
+
+    @classmethod
+    def embedded(cls, home: str | PathLike[str], *, settings: Settings = _SETTINGS) -> Self:
+        """SQLite, DuckDB and a directory below *home*: one machine, no server, survives ``kill -9``.
+
+        One process at a time can use the warehouse; others can still read jobs and files.
+        """
+        from spectra.adapters.embedded import DirectoryResultStore, DuckDBExecutor, SQLiteJobStore
+
+        root = Path(home).absolute()
+        results = DirectoryResultStore(root / "files", clock=_CLOCK)
+        executor = DuckDBExecutor(root / "warehouse.duckdb", clock=_CLOCK)
+        store = SQLiteJobStore(root / "jobs.sqlite3", clock=_CLOCK)
+        return cls._owning(store, executor, results, executor, settings, _CLOCK, new_job_id)
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        """Choose the adapters by *settings*: the embedded ones below `Settings.home`.
+
+        Raises:
+            NotConfiguredError: the settings name no adapters.
+        """
+        if settings.home is None:
+            raise NotConfiguredError("no adapters are named; set SPECTRA_HOME to a folder")
+        return cls.embedded(settings.home, settings=settings)
+
+    @classmethod
+    def _owning(
+        cls,
+        store: JobStore,
+        executor: Executor,
+        results: ResultStore,
+        runner: QueryRunner,
+        settings: Settings,
+        clock: Clock,
+        new_id: Callable[[], str],
+    ) -> Self:
+        made = cls(
+            job_store=store,
+            executor=executor,
+            result_store=results,
+            query_runner=runner,
+            settings=settings,
+            clock=clock,
+            new_id=new_id,
+        )
+        made._made = [executor, store, results]
+        return made
+
+    @functools.cached_property
+    def jobs(self) -> JobService:
+        """What tenants ask of jobs."""
+        self._check_open()
+        return JobService(
+            store=self.job_store,
+            results_store=self.result_store,
+            executor=self.executor,
+            clock=self._clock,
+            new_id=self._new_id,
+            events=self._events,
+            retention=self.settings.retention,
+            max_upload_bytes=self.settings.max_upload_bytes,
+            link_life=self.settings.link_life,
+            tenant_limit=self.settings.bulk_max_concurrent_jobs,
+            check_sql=self._check_sql,
+        )
+
+    @functools.cached_property
+    def sweeper(self) -> Sweeper:
+        """Timeouts, settling and expiry where no worker runs."""
+        self._check_open()
+        return Sweeper(self._ender)
+
+    @functools.cached_property
+    def _ender(self) -> Ender:
+        return Ender(
+            store=self.job_store,
+            executor=self.executor,
+            results=self.result_store,
+            clock=self._clock,
+            events=self._events,
+            retention=self.settings.retention,
+            group=self.settings.group,
+        )
+
+    def worker(self, *, name: str | None = None, concurrency: int = 1) -> Worker:
+        """Make a worker; *name* must differ from every other living worker's."""
+        self._check_open()
+        driver = Driver(
+            ender=self._ender,
+            name=name or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}",
+            lease_seconds=self.settings.lease_seconds,
+            max_attempts=self.settings.max_attempts,
+            tenant_limit=self.settings.bulk_max_concurrent_jobs,
+        )
+        return Worker(driver, concurrency=concurrency)
+
+    def subscribe(self, listener: Listener, /) -> None:
+        """Call *listener* with every change that this process commits, after the write, at most once."""
+        self._events.subscribe(listener)
+
+    def _check_sql(self, spec: ExportSpec, dialect: str) -> None:
+        from spectra.sql import SqlPolicy, bind, check_read
+
+        policy = self._sql_policy if self._sql_policy is not None else SqlPolicy()
+        check_read(spec.query, dialect=dialect, policy=policy)
+        bind(spec.query, spec.parameters, dialect)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ClosedError
+
+    def close(self) -> None:
+        """Close what this object made, ending attached work; idempotent."""
+        self._closed = True
+        self.__dict__.pop("jobs", None)
+        self.__dict__.pop("sweeper", None)
+        while self._made:
+            self._made.pop(0).close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,222 @@
+"""The worker: takes what is due and carries it on."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Final
+
+from spectra.domain import Job, JobState
+from spectra.errors import (
+    BackendError,
+    ClosedError,
+    JobConflictError,
+    JobNotFoundError,
+    SpectraError,
+    TenantBusyError,
+    WaitTimeoutError,
+)
+from spectra.services.driving import Driver
+
+__all__ = ["Worker"]
+
+PAGE: Final = 50
+PER_TENANT: Final = 5
+IDLE_SECONDS: Final = 0.5
+POLL_SECONDS: Final = 1.0
+BUSY_FOR: Final = timedelta(seconds=3)
+AFTER_FAULT: Final = timedelta(seconds=10)
+STEPS_OF_ONE_RUN: Final = 10_000
+
+
+class Worker:
+    """Carries jobs on, one non-blocking step at a time or for as long as they take.
+
+    Any number of workers may run anywhere: versions keep them apart in the job store, attempts in the
+    warehouse. One instance is used by one `serve`, `running` or loop of calls at a time.
+    """
+
+    def __init__(self, driver: Driver, *, concurrency: int = 1) -> None:
+        if concurrency < 1:
+            raise ValueError("concurrency must be at least 1")
+        self._driver = driver
+        self._ender = driver.ender
+        self._concurrency = concurrency
+        self._not_before: dict[str, datetime] = {}
+        self._wake = threading.Event()
+        self._random = random.Random()  # noqa: S311 - spreads workers over a page; nothing secret
+
+    @property
+    def name(self) -> str:
+        """Who this worker is, in leases and histories."""
+        return self._driver.name
+
+    def advance(self, job: Job, /, *, wait: float = 0) -> Job:
+        """Take one step from the image *job* and return the job as it then is.
+
+        A stale image changes nothing, and a job whose tenant is at its limit is left as it is. With
+        *wait*, the look at running work may take that many seconds and ends early with the work.
+
+        Raises:
+            BackendUnavailableError, OutcomeUnknownError, BackendError: a backend failed.
+        """
+        try:
+            ended = self._ender.step(job)
+            if ended is not None:
+                return ended
+            if job.state is JobState.UPLOAD_COMPLETE:
+                self._ender.executor.ready()
+                return self._driver.start(job)
+            return self._driver.carry_on(job, wait=wait)
+        except JobConflictError as exc:
+            lease = job.lease
+            if lease is not None and lease.worker == self.name and exc.job.lease != lease:
+                self._ender.events.publish("lease.lost", exc.job, before=job.state, worker=self.name)
+            return exc.job
+        except JobNotFoundError:
+            return job
+        except TenantBusyError:
+            self._not_before[job.tenant_id] = self._now() + BUSY_FOR
+            return job
+
+    def drive(self, job: Job, /, *, until: datetime) -> Job:
+        """Take steps until the job has ended and settled.
+
+        Raises:
+            WaitTimeoutError: it has not at *until*; attached work was handed back.
+        """
+        begun = self._now()
+        while True:
+            job = self.advance(job, wait=POLL_SECONDS)
+            if job.is_terminal and not job.is_settling:
+                return job
+            now = self._now()
+            if now >= until:
+                if self._mine(job):
+                    job = self._driver.hand_back(job)
+                raise WaitTimeoutError(job, (now - begun).total_seconds())
+            if not self._mine(job):
+                self._ender.clock.sleep(min(self._pause(job, now), (until - now).total_seconds()))
+
+    def _pause(self, job: Job, now: datetime) -> float:
+        if job.due_at is None or job.state is JobState.UPLOAD_COMPLETE:
+            return IDLE_SECONDS
+        return min(max((job.due_at - now).total_seconds(), 0.01), POLL_SECONDS)
+
+    def run_once(self) -> int:
+        """Take the steps of what is due now, attached work to its end; return how many jobs it touched."""
+        touched: set[str] = set()
+        for _ in range(STEPS_OF_ONE_RUN):
+            jobs = [job for job in self._due(self._now(), PAGE) if f"{job}@{job.version}" not in touched]
+            if not jobs:
+                break
+            for job in jobs:
+                touched.add(f"{job}@{job.version}")
+                self._carry(job, threading.Event())
+        return len({name.rpartition("@")[0] for name in touched})
+
+    def serve(self, stop: threading.Event, /) -> None:
+        """Work until *stop* is set; then hand back the leases of attached work and return.
+
+        Raises:
+            WarehouseLockedError, BackendError: the warehouse cannot be used at all, said at once.
+        """
+        self._ender.executor.ready()
+        running: dict[Future[None], str] = {}
+        with ThreadPoolExecutor(self._concurrency, thread_name_prefix="spectra-worker") as pool:
+            while not stop.is_set():
+                running = {future: job for future, job in running.items() if not future.done()}
+                free = self._concurrency - len(running)
+                started = self._dispatch(pool, stop, running, free) if free else 0
+                if not started:
+                    self._wake.wait(IDLE_SECONDS)
+                    self._wake.clear()
+
+    def _dispatch(
+        self, pool: ThreadPoolExecutor, stop: threading.Event, running: dict[Future[None], str], free: int
+    ) -> int:
+        names = set(running.values())
+        try:
+            due = self._due(self._now(), PAGE)
+        except ClosedError:
+            stop.set()
+            return 0
+        except SpectraError as exc:
+            self._ender.events.note("due.failed", error=str(exc), code=exc.code)
+            return 0
+        jobs = [job for job in due if str(job) not in names]
+        for job in jobs[:free]:
+            future = pool.submit(self._carry, job, stop)
+            running[future] = str(job)
+            future.add_done_callback(lambda _: self._wake.set())
+        return min(len(jobs), free)
+
+    def _due(self, now: datetime, limit: int) -> list[Job]:
+        self._not_before = {name: until for name, until in self._not_before.items() if until > now}
+        due = self._ender.store.due(now, limit=limit, per_tenant=PER_TENANT)
+        jobs = [job for job in due if self._may_try(job)]
+        self._random.shuffle(jobs)
+        return jobs
+
+    def _may_try(self, job: Job) -> bool:
+        if str(job) in self._not_before:
+            return False
+        return job.state is not JobState.UPLOAD_COMPLETE or job.tenant_id not in self._not_before
+
+    def _carry(self, job: Job, stop: threading.Event) -> None:
+        """Advance *job*; if its work is attached and ours, to its end."""
+        try:
+            job = self.advance(job)
+            while self._mine(job):
+                if stop.is_set():
+                    self._driver.hand_back(job)
+                    return
+                job = self.advance(job, wait=POLL_SECONDS)
+            if job.is_terminal:
+                self._not_before.pop(job.tenant_id, None)
+        except JobConflictError:
+            return
+        except ClosedError:
+            stop.set()
+        except Exception as exc:
+            # One job's fault must not end the worker: it rests a while and stays due.
+            self._not_before[str(job)] = self._now() + AFTER_FAULT
+            code = exc.code if isinstance(exc, SpectraError) else "INTERNAL"
+            self._ender.events.note("step.failed", job=str(job), code=code, error=repr(exc))
+            if not isinstance(exc, SpectraError | BackendError):
+                self._ender.events.note("step.bug", job=str(job), exc_info=True)
+
+    def _mine(self, job: Job) -> bool:
+        lease = job.lease
+        return lease is not None and lease.worker == self.name and not self._driver.detached(job)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Run `serve` in a thread for as long as the context lasts; an error of it is raised at the end."""
+        stop = threading.Event()
+        faults: list[BaseException] = []
+
+        def run() -> None:
+            try:
+                self.serve(stop)
+            except BaseException as exc:  # noqa: BLE001 - carried over to the thread that waits
+                faults.append(exc)
+
+        self._ender.executor.ready()
+        thread = threading.Thread(target=run, name=f"spectra-{self.name}")
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            self._wake.set()
+            thread.join()
+        if faults:
+            raise faults[0]
+
+    def _now(self) -> datetime:
+        return self._ender.clock.now()
