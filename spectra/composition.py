@@ -15,6 +15,8 @@ from spectra.domain import ExportSpec
 from spectra.errors import ClosedError, IncompatibleAdaptersError, NotConfiguredError
 from spectra.ports import Clock, Executor, JobStore, QueryRunner, ResultStore, SystemClock, new_job_id
 from spectra.services import Driver, Ender, EventLog, JobService, Listener, Sweeper, Worker
+from spectra.services.results import ResultLinks
+from spectra.services.uploads import Uploads
 from spectra.settings import Settings
 
 if TYPE_CHECKING:
@@ -137,14 +139,18 @@ class Spectra:
         self._check_open()
         return JobService(
             store=self.job_store,
-            results_store=self.result_store,
+            uploads=Uploads(
+                store=self.result_store,
+                clock=self._clock,
+                new_id=self._new_id,
+                max_bytes=self.settings.max_upload_bytes,
+            ),
+            links=ResultLinks(store=self.result_store, clock=self._clock, life=self.settings.link_life),
             executor=self.executor,
             clock=self._clock,
             new_id=self._new_id,
             events=self._events,
             retention=self.settings.retention,
-            max_upload_bytes=self.settings.max_upload_bytes,
-            link_life=self.settings.link_life,
             tenant_limit=self.settings.bulk_max_concurrent_jobs,
             check_sql=self._check_sql,
         )

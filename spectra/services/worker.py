@@ -203,7 +203,7 @@ class Worker:
         def run() -> None:
             try:
                 self.serve(stop)
-            except BaseException as exc:  # noqa: BLE001 - carried over to the thread that waits
+            except BaseException as exc:
                 faults.append(exc)
 
         self._ender.executor.ready()

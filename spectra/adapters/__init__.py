@@ -1,0 +1,1 @@
+"""Adapters: each family implements the ports, and knows no other family and no service."""
