@@ -123,6 +123,11 @@ def _on_missing_key(value: str) -> OnMissingKey:
     return _member(OnMissingKey, "on_missing_key", value)
 
 
+def _check_flag(_: object, attribute: attrs.Attribute[bool], value: bool) -> None:
+    if not isinstance(value, bool):
+        raise InvalidSpecError(attribute.name, "must be true or false")
+
+
 def _check_delimiter(_: object, __: object, value: str) -> None:
     check_text("delimiter", value, 4, min_bytes=1)
     if len(value) != 1 or value in '"\r\n\\':
@@ -149,7 +154,7 @@ class _FileFormat:
     compression: Compression = attrs.field(default=Compression.NONE, converter=_compression)
     delimiter: str = attrs.field(default=",", validator=_check_delimiter)
     line_ending: LineEnding = attrs.field(default=LineEnding.LF, converter=_line_ending)
-    header: bool = attrs.field(default=True, validator=attrs.validators.instance_of(bool))
+    header: bool = attrs.field(default=True, validator=_check_flag)
     null_token: str | None = attrs.field(default=None, validator=optional_text(64, min_bytes=1))
 
     def __attrs_post_init__(self) -> None:
@@ -179,7 +184,7 @@ class ExportSpec(_FileFormat):
     parameters: Mapping[str, Parameter] = attrs.field(
         factory=dict, converter=frozen_dict, validator=_check_parameters, repr=False
     )
-    single_file: bool = attrs.field(default=False, validator=attrs.validators.instance_of(bool))
+    single_file: bool = attrs.field(default=False, validator=_check_flag)
 
     @query.validator
     def _says_something(self, _: Any, value: str) -> None:

@@ -19,7 +19,11 @@ JOB = Job.new(
     at=datetime(2026, 1, 1, tzinfo=UTC),
     retention=Retention(),
 )
-SAMPLES = {"job": "t/j", "allowed": ("abort",), "job_error": JobError("QUERY_ERROR", Category.VALIDATION, "no")}
+SAMPLES = {
+    "job": "t/j",
+    "allowed": ("abort",),
+    "job_error": JobError("QUERY_ERROR", Category.VALIDATION, "no"),
+}
 ALL = [
     kind
     for _, kind in inspect.getmembers(errors, inspect.isclass)
@@ -35,7 +39,9 @@ def make(kind: type[errors.SpectraError]) -> errors.SpectraError:
         if field.name == "job" and kind in (errors.JobConflictError, errors.WaitTimeoutError):
             values.append(JOB)
         else:
-            values.append(SAMPLES.get(field.name, 7 if "int" in str(field.type) or "float" in str(field.type) else "x"))
+            values.append(
+                SAMPLES.get(field.name, 7 if "int" in str(field.type) or "float" in str(field.type) else "x")
+            )
     return kind(*values)
 
 
@@ -72,12 +78,26 @@ def test_strange_exceptions_tell_nothing() -> None:
 @pytest.mark.parametrize(
     ("code", "status"),
     [
-        ("INVALID_SPEC", 400), ("INVALID_CURSOR", 400), ("INVALID_SQL", 400), ("SQL_BLOCKED", 400),
-        ("JOB_NOT_FOUND", 404), ("ILLEGAL_TRANSITION", 409), ("NO_DATA", 409), ("UPLOAD_CHANGED", 409),
-        ("UPLOAD_TOO_LARGE", 413), ("RESULTS_NOT_READY", 409), ("RESULTS_EXPIRED", 410),
-        ("IDEMPOTENCY_CONFLICT", 422), ("EFFECT_UNKNOWN", 409), ("ALREADY_APPLIED", 409),
-        ("JOB_SETTLING", 409), ("JOB_CONFLICT", 409), ("TENANT_BUSY", 429), ("QUERY_TIMEOUT", 408),
-        ("BACKEND_UNAVAILABLE", 503), ("OUTCOME_UNKNOWN", 503),
+        ("INVALID_SPEC", 400),
+        ("INVALID_CURSOR", 400),
+        ("INVALID_SQL", 400),
+        ("SQL_BLOCKED", 400),
+        ("JOB_NOT_FOUND", 404),
+        ("ILLEGAL_TRANSITION", 409),
+        ("NO_DATA", 409),
+        ("UPLOAD_CHANGED", 409),
+        ("UPLOAD_TOO_LARGE", 413),
+        ("RESULTS_NOT_READY", 409),
+        ("RESULTS_EXPIRED", 410),
+        ("IDEMPOTENCY_CONFLICT", 422),
+        ("EFFECT_UNKNOWN", 409),
+        ("ALREADY_APPLIED", 409),
+        ("JOB_SETTLING", 409),
+        ("JOB_CONFLICT", 409),
+        ("TENANT_BUSY", 429),
+        ("QUERY_TIMEOUT", 408),
+        ("BACKEND_UNAVAILABLE", 503),
+        ("OUTCOME_UNKNOWN", 503),
     ],
 )
 def test_the_table_of_statuses(code: str, status: int) -> None:

@@ -117,9 +117,7 @@ class JobMachine(RuleBasedStateMachine):
                 self.job.settle(at=self.now, retention=RETENTION, effect=effect)
             return
         before, self.job = self.job, self.job.settle(at=self.now, retention=RETENTION, effect=effect)
-        changed = {
-            f.name for f in attrs.fields(Job) if getattr(before, f.name) != getattr(self.job, f.name)
-        }
+        changed = {f.name for f in attrs.fields(Job) if getattr(before, f.name) != getattr(self.job, f.name)}
         assert changed <= {"effect", "counts", "ttl", "due_at", "history", "updated_at"}
         assert self.job.effect is effect
         self.past.append(self.job)
@@ -153,9 +151,7 @@ TestJobMachine.settings = settings(stateful_step_count=40, deadline=None)
 
 def test_every_field_contradiction_is_refused() -> None:
     """Invariants are validators, so `evolve` re-checks each."""
-    job = Job.new(
-        tenant_id="t", job_id="j", spec=ExportSpec(query="select 1"), at=START, retention=RETENTION
-    )
+    job = Job.new(tenant_id="t", job_id="j", spec=ExportSpec(query="select 1"), at=START, retention=RETENTION)
     running = job.claim(at=START, worker="w", until=START, retention=RETENTION)
     done = running.complete(at=START, retention=RETENTION, counts=Counts(total=0))
     for broken in (
