@@ -190,11 +190,10 @@ class Spectra:
         self._events.subscribe(listener)
 
     def _check_sql(self, spec: ExportSpec, dialect: str) -> None:
-        from spectra.sql import SqlPolicy, bind, check_read
+        from spectra.sql import SqlPolicy, check_read
 
         policy = self._sql_policy if self._sql_policy is not None else SqlPolicy()
-        check_read(spec.query, dialect=dialect, policy=policy)
-        bind(spec.query, spec.parameters, dialect)
+        check_read(spec.query, spec.parameters, dialect=dialect, policy=policy)
 
     def _check_open(self) -> None:
         if self._closed:

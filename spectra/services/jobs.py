@@ -29,15 +29,7 @@ from spectra.errors import (
     SpectraError,
     TransitionError,
 )
-from spectra.ports import (
-    Added,
-    Clock,
-    Executor,
-    JobStore,
-    Page,
-    UploadTarget,
-    UploadWriter,
-)
+from spectra.ports import Added, Clock, Executor, JobStore, Page, UploadTarget, UploadWriter
 from spectra.services.events import EventLog
 from spectra.services.results import ResultLinks, Results
 from spectra.services.retrying import input_of_retry
