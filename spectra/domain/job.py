@@ -26,7 +26,7 @@ __all__ = ["Abort", "Effect", "Job"]
 _NOBODY = Session()
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class Job(JobRecord):
     """One job of one tenant; equal by value, its identity is ``tenant_id/job_id``.
 
@@ -84,7 +84,7 @@ class Job(JobRecord):
 
     def claim(self, *, at: datetime, worker: str, until: datetime, retention: Retention) -> Self:
         """UploadComplete → InProgress: attempt 1 begins under a lease."""
-        at = self._not_before(at)
+        at, until = self._not_before(at), utc_ms(until)
         return self._on(
             Event.CLAIM,
             at,
@@ -166,9 +166,9 @@ class Job(JobRecord):
         at = self._not_before(at)
         end = _ended(at, retention)
         if self.state is JobState.IN_PROGRESS:
-            end |= {"effect": Effect.PENDING, "due_at": at, "ttl": None}
+            end.update(effect=Effect.PENDING, due_at=at, ttl=None)
         else:
-            end |= {"effect": Effect.NONE}
+            end["effect"] = Effect.NONE
         info = Abort(reason, actor, code)
         return self._on(Event.ABORT, at, actor=actor, reason=reason or code, abort_info=info, **end)
 
@@ -176,6 +176,7 @@ class Job(JobRecord):
 
     def renew(self, *, at: datetime, worker: str, until: datetime) -> Self:
         """Prolong the lease, or take over another worker's attempt as it is."""
+        until = utc_ms(until)
         return self._within(at, "renew", lease=Lease(worker, until), due_at=until)
 
     def report(self, *, at: datetime, progress: Progress, handle: str | None = None) -> Self:
@@ -189,7 +190,7 @@ class Job(JobRecord):
 
     def reclaim(self, *, at: datetime, worker: str, until: datetime) -> Self:
         """Begin the next attempt: its number fences the one before; progress begins again."""
-        at = self._not_before(at)
+        at, until = self._not_before(at), utc_ms(until)
         entry = HistoryEntry(
             event="reclaim",
             before=self.state,
@@ -269,9 +270,9 @@ class Job(JobRecord):
         **changes: Any,
     ) -> Self:
         allowed = TRANSITIONS[self.state]
-        if event not in allowed:
+        after = allowed.get(event)
+        if after is None:
             raise TransitionError(str(self), self.state, event, tuple(allowed))
-        after = allowed[event]
         attempt = changes.get("attempt", self.attempt)
         entry = HistoryEntry(
             event=event, before=self.state, after=after, at=at, actor=actor, reason=reason, attempt=attempt

@@ -1,0 +1,35 @@
+"""``python -m benchmarks [name …]``: measure every bar, print it, write ``benchmarks/RESULTS.md``."""
+
+from __future__ import annotations
+
+import importlib
+import platform
+import sys
+from pathlib import Path
+
+NAMES = ("importing", "events", "job_store", "exports")
+
+
+def main(names: list[str]) -> int:
+    """Run the benchmarks; 1 if a bar was missed."""
+    lines, missed = [], 0
+    for name in names or NAMES:
+        module = importlib.import_module(f"benchmarks.{name}")
+        for what, ratio, bar in module.run():
+            verdict = "met" if ratio <= bar else "MISSED"
+            missed += ratio > bar
+            lines.append(f"| {name} | {what} | {ratio:.2f} | {bar:.2f} | {verdict} |")
+            print(f"{name:10} {what:60} {ratio:6.2f} of {bar:.2f}  {verdict}", flush=True)
+    if not names:
+        head = (
+            "# What was measured\n\n"
+            "Ratios of two times taken in one run, smaller is better; `make bench` writes this file.\n"
+            f"Python {platform.python_version()}, {platform.system()} {platform.machine()}.\n\n"
+            "| benchmark | ratio | measured | at most | |\n|---|---|---|---|---|\n"
+        )
+        Path(__file__).with_name("RESULTS.md").write_text(head + "\n".join(lines) + "\n")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
