@@ -6,6 +6,7 @@ import csv
 import gzip
 import importlib.util
 import io
+import itertools
 import shutil
 import sys
 import threading
@@ -21,6 +22,7 @@ from spectra.domain import Files
 
 ME = Caller("demo-airline", actor="examples/demo.py")
 SPOILED = {100: ("dep_time", "half past five"), 2_000: ("distance", "far"), 300_000: ("month", "")}
+AGAIN = 4
 TABLE = """
 create table flights (
     flight_id integer primary key, year smallint not null, month tinyint not null, day tinyint not null,
@@ -52,16 +54,16 @@ def title(number: int, text: str) -> None:
 
 def walk(job: Job) -> None:
     """Print the states that a job went through, its counts and its timing."""
-    steps = [
-        str(entry.after) for entry in job.history if entry.event in ("create", "close_upload", "claim")
-    ]
+    steps = [str(entry.after) for entry in job.history if entry.event in ("create", "close_upload", "claim")]
     if job.is_terminal:
         steps.append(str(job.state))
     say(f"   {job}")
     say(f"   {' → '.join(dict.fromkeys(steps))}")
     if job.counts is not None:
         c = job.counts
-        took = (job.completed_at - (job.started_at or job.created_at)).total_seconds() if job.completed_at else 0
+        took = (
+            (job.completed_at - (job.started_at or job.created_at)).total_seconds() if job.completed_at else 0
+        )
         say(
             f"   {c.total:,} records = {c.succeeded:,} succeeded + {c.failed:,} failed + "
             f"{c.unprocessed:,} unprocessed, in {took:.1f} s"
@@ -96,19 +98,29 @@ class Demo:
         return self.jobs.close_upload(ME, job.job_id)
 
     def rows_in_table(self) -> int:
-        return int(self.spectra.executor.connect().execute("select count(*) from flights").fetchone()[0])
+        return int(self.sql("select count(*) from flights")[0][0])
 
-    def show(self, files: Files | None, opener: object = open, limit: int = 4, columns: slice = slice(None)) -> None:
-        """Print where the files are and the first rows of the first."""
+    def sql(self, statement: str) -> list[tuple]:
+        with self.spectra.executor.connect() as cursor:
+            return cursor.execute(statement).fetchall()
+
+    def show(self, files: Files | None, columns: slice = slice(None), limit: int = 4) -> None:
+        """Print where the files are and the first rows of each."""
         from spectra.services.results import read_manifest
 
         for part in read_manifest(self.spectra.result_store, files).parts if files else ():
             path = Path(url2pathname(part.location.removeprefix("file://")))
             say(f"   file: {path}  ({part.bytes:,} bytes, {part.rows:,} rows)")
-            if opener is not None:
-                with opener(path, "rt", encoding="utf-8", newline="") as lines:  # type: ignore[operator]
-                    for row, _ in zip(csv.reader(lines), range(limit), strict=False):
-                        say("     " + " | ".join(row[columns]))
+            for row in self.first_rows(path, limit):
+                say("     " + " | ".join(map(str, row[columns])))
+
+    def first_rows(self, path: Path, limit: int) -> list[list]:
+        if path.suffix == ".parquet":
+            names = [name for name, *_ in self.sql(f"describe select * from '{path}'")]
+            return [names, *self.sql(f"select * from '{path}' limit {limit - 1}")]
+        opener = gzip.open if path.suffix == ".gz" else open
+        with opener(path, "rt", encoding="utf-8", newline="") as lines:
+            return [row for row, _ in zip(csv.reader(lines), range(limit), strict=False)]
 
     def load(self) -> Job:
         title(1, "Load 336,776 real flights; three records were spoiled on the way")
@@ -146,18 +158,29 @@ class Demo:
         )
         for kind, packed in (("CSV", "GZIP"), ("PARQUET", "NONE")):
             spec = ExportSpec(
-                query=query, parameters={"miles": 200}, content_type=kind, compression=packed, single_file=True
+                query=query,
+                parameters={"miles": 200},
+                content_type=kind,
+                compression=packed,
+                single_file=True,
             )
             job = self.finished(self.jobs.create(ME, spec).job)
             walk(job)
-            self.show(job.results, gzip.open if kind == "CSV" else None)
+            self.show(job.results)
 
     def abort(self) -> None:
-        title(4, "Abort a second load while it is InProgress")
+        title(4, f"Abort a second load, {AGAIN} times as long, while it is InProgress")
         before = self.rows_in_table()
         self.progressed.clear()
-        upsert = LoadSpec(operation="upsert", object="flights", key_columns=("flight_id",))
-        job = self.uploaded(upsert, flights())
+
+        def again() -> Iterator[list[str]]:
+            number = 1_000_000
+            for copy in range(AGAIN):
+                for row in itertools.islice(flights(), 1 if copy else 0, None):
+                    yield row if row[0] == "flight_id" else [str(number), *row[1:]]
+                    number += 1
+
+        job = self.uploaded(LoadSpec(operation="insert", object="flights"), again())
         if not self.progressed.wait(60):
             sys.exit("the load reported no progress")
         seen = self.jobs.get(ME, job.job_id)
@@ -193,7 +216,8 @@ def main() -> None:
 
     with Spectra.embedded(home) as spectra:
         spectra.subscribe(listen)
-        spectra.executor.connect().execute(TABLE)
+        with spectra.executor.connect() as cursor:
+            cursor.execute(TABLE)
         with spectra.worker(concurrency=2).running():
             demo = Demo(spectra, progressed)
             demo.load()
@@ -201,7 +225,9 @@ def main() -> None:
             demo.export()
             demo.abort()
             demo.fail()
-    say(f"\nDone in {time.monotonic() - begun:.0f} s. Jobs and files stay in {home}; delete it when you like.")
+    say(
+        f"\nDone in {time.monotonic() - begun:.0f} s. Jobs and files stay in {home}; delete it when you like."
+    )
 
 
 if __name__ == "__main__":

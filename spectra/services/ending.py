@@ -16,14 +16,15 @@ SETTLE_AGAIN = timedelta(seconds=2)
 
 
 def task_of(job: Job, results: ResultStore, group: str) -> Task:
-    """The work of the job's present attempt, as an executor sees it."""
+    """The work of the job's present attempt, or before the claim of its first, as an executor sees it."""
+    attempt = max(job.attempt, 1)
     return Task(
         tenant_id=job.tenant_id,
         job_id=job.job_id,
-        attempt=job.attempt,
+        attempt=attempt,
         spec=job.spec,
-        results=results.location(job.tenant_id, job.job_id, Area.RESULTS, job.attempt),
-        failed=results.location(job.tenant_id, job.job_id, Area.FAILED, job.attempt),
+        results=results.location(job.tenant_id, job.job_id, Area.RESULTS, attempt),
+        failed=results.location(job.tenant_id, job.job_id, Area.FAILED, attempt),
         claimed_at=next(
             (e.at for e in reversed(job.history) if e.event in ("claim", "reclaim")), job.updated_at
         ),

@@ -6,7 +6,7 @@ import random
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -84,23 +84,38 @@ class Worker:
             return job
 
     def drive(self, job: Job, /, *, until: datetime) -> Job:
-        """Take steps until the job has ended and settled.
+        """Take steps until the job has ended and settled; interrupted, hand attached work back.
 
         Raises:
             WaitTimeoutError: it has not at *until*; attached work was handed back.
         """
         begun = self._now()
-        while True:
-            job = self.advance(job, wait=POLL_SECONDS)
-            if job.is_terminal and not job.is_settling:
-                return job
-            now = self._now()
-            if now >= until:
+        with self._handing_back(job):
+            while True:
+                job = self.advance(job, wait=POLL_SECONDS)
+                if job.is_terminal and not job.is_settling:
+                    return job
+                now = self._now()
+                if now >= until:
+                    if self._mine(job):
+                        job = self._driver.hand_back(job)
+                    raise WaitTimeoutError(job, (now - begun).total_seconds())
+                if not self._mine(job):
+                    self._ender.clock.sleep(min(self._pause(job, now), (until - now).total_seconds()))
+
+    @contextmanager
+    def _handing_back(self, job: Job) -> Iterator[None]:
+        """On Ctrl-C give the lease back, which nobody could otherwise take before it has run out."""
+        try:
+            yield
+        except Exception:
+            raise
+        except BaseException:
+            with suppress(SpectraError):
+                job = self._ender.store.get(job.tenant_id, job.job_id)
                 if self._mine(job):
-                    job = self._driver.hand_back(job)
-                raise WaitTimeoutError(job, (now - begun).total_seconds())
-            if not self._mine(job):
-                self._ender.clock.sleep(min(self._pause(job, now), (until - now).total_seconds()))
+                    self._driver.hand_back(job)
+            raise
 
     def _pause(self, job: Job, now: datetime) -> float:
         if job.due_at is None or job.state is JobState.UPLOAD_COMPLETE:
@@ -120,7 +135,9 @@ class Worker:
         return len({name.rpartition("@")[0] for name in touched})
 
     def serve(self, stop: threading.Event, /) -> None:
-        """Work until *stop* is set; then hand back the leases of attached work and return.
+        """Work until *stop* is set, or an exception such as Ctrl-C comes, which sets it.
+
+        Then the leases of attached work are handed back before this returns.
 
         Raises:
             WarehouseLockedError, BackendError: the warehouse cannot be used at all, said at once.
@@ -128,13 +145,16 @@ class Worker:
         self._ender.executor.ready()
         running: dict[Future[None], str] = {}
         with ThreadPoolExecutor(self._concurrency, thread_name_prefix="spectra-worker") as pool:
-            while not stop.is_set():
-                running = {future: job for future, job in running.items() if not future.done()}
-                free = self._concurrency - len(running)
-                started = self._dispatch(pool, stop, running, free) if free else 0
-                if not started:
-                    self._wake.wait(IDLE_SECONDS)
-                    self._wake.clear()
+            try:
+                while not stop.is_set():
+                    running = {future: job for future, job in running.items() if not future.done()}
+                    free = self._concurrency - len(running)
+                    started = self._dispatch(pool, stop, running, free) if free else 0
+                    if not started:
+                        self._wake.wait(IDLE_SECONDS)
+                        self._wake.clear()
+            finally:
+                stop.set()  # on Ctrl-C, too, the threads have to hand back
 
     def _dispatch(
         self, pool: ThreadPoolExecutor, stop: threading.Event, running: dict[Future[None], str], free: int
@@ -170,12 +190,13 @@ class Worker:
     def _carry(self, job: Job, stop: threading.Event) -> None:
         """Advance *job*; if its work is attached and ours, to its end."""
         try:
-            job = self.advance(job)
-            while self._mine(job):
-                if stop.is_set():
-                    self._driver.hand_back(job)
-                    return
-                job = self.advance(job, wait=POLL_SECONDS)
+            with self._handing_back(job):
+                job = self.advance(job)
+                while self._mine(job):
+                    if stop.is_set():
+                        self._driver.hand_back(job)
+                        return
+                    job = self.advance(job, wait=POLL_SECONDS)
             if job.is_terminal:
                 self._not_before.pop(job.tenant_id, None)
         except JobConflictError:

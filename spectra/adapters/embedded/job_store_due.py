@@ -1,0 +1,112 @@
+"""Which jobs of which tenants are due, for `SQLiteJobStore`."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from spectra.adapters.embedded.job_store_schema import from_ms, parsed
+from spectra.domain import Job
+from spectra.errors import BackendError, NewerSchemaError
+from spectra.ports.job_store import Backlog
+
+__all__ = ["backlog", "due_tenants", "oldest"]
+
+_log = logging.getLogger(__name__)
+_FEW: Final = 256
+_COUNTED: Final = 100_000
+
+_HEADS = """
+    SELECT tenant_id FROM jobs INDEXED BY jobs_due_at WHERE due_at <= ? ORDER BY due_at, tenant_id LIMIT ?
+"""
+_NEXT = """
+    SELECT tenant_id, due_at FROM jobs INDEXED BY jobs_due
+    WHERE due_at IS NOT NULL AND tenant_id > ? ORDER BY tenant_id, due_at, job_id LIMIT 1
+"""
+_OLDEST = """
+    SELECT due_at, job_id, document FROM jobs INDEXED BY jobs_due
+    WHERE tenant_id = ? AND (due_at, job_id) > (?, ?) AND due_at <= ? ORDER BY due_at, job_id LIMIT 1
+"""
+_FIRST: Final = -(2**63)
+
+_WAITING = """
+    SELECT tenant_id, count(*), min(due_at) FROM (
+        SELECT tenant_id, due_at FROM jobs INDEXED BY jobs_waiting
+        WHERE state = 'UploadComplete' AND due_at <= ? ORDER BY due_at LIMIT ?
+    ) GROUP BY tenant_id
+"""
+_RUNNING = """
+    SELECT tenant_id, count(*) FROM (
+        SELECT tenant_id FROM jobs INDEXED BY jobs_running WHERE state = 'InProgress' LIMIT ?
+    ) GROUP BY tenant_id
+"""
+
+
+def oldest(connection: sqlite3.Connection, tenant_id: str, *, now: int) -> Iterator[Job]:
+    """The tenant's due jobs, oldest first, each read when it is asked for.
+
+    One that cannot be read is passed over: raised, it would stop the work of every tenant, and
+    counted, a few of them would stop the work of this one.
+    """
+    at, job_id, warned = _FIRST, "", False
+    while (row := connection.execute(_OLDEST, (tenant_id, at, job_id, now)).fetchone()) is not None:
+        at, job_id, document = row
+        try:
+            job = parsed(document)
+        except (BackendError, NewerSchemaError) as exc:
+            if not warned:
+                _log.warning(
+                    "due job %s/%s, and any such behind it, is left alone: %s", tenant_id, job_id, exc
+                )
+            warned = True
+            continue
+        yield job
+
+
+def due_tenants(connection: sqlite3.Connection, *, now: int, after: str, count: int) -> Sequence[str]:
+    """The next *count* tenants with a due job, in the circle of tenants that begins behind *after*.
+
+    While few jobs are due they are read, and nothing else is. When more are, the tenants are walked,
+    with one seek for each, due or not: however many jobs one of them has, the next is one seek away.
+    """
+    heads = [tenant for (tenant,) in connection.execute(_HEADS, (now, _FEW))]
+    if len(heads) < _FEW:
+        tenants = sorted({*heads})
+        start = bisect_right(tenants, after)
+        return [*tenants[start:], *tenants[:start]][:count]
+    found: list[str] = []
+    for tenant, first in _circle(connection, after):
+        if first <= now:
+            found.append(tenant)
+            if len(found) == count:
+                break
+    return found
+
+
+def _circle(connection: sqlite3.Connection, after: str) -> Iterator[tuple[str, int]]:
+    for begin, end in ((after, None), ("", after)):
+        place = begin
+        while (row := connection.execute(_NEXT, (place,)).fetchone()) is not None:
+            place, first = row
+            if end is not None and place > end:
+                return
+            yield place, first
+
+
+def backlog(connection: sqlite3.Connection, *, now: int) -> Backlog:
+    """Count at most `_COUNTED` jobs of each kind, the longest waiting first."""
+    queued = connection.execute(_WAITING, (now, _COUNTED)).fetchall()
+    waiting = {tenant: count for tenant, count, _ in queued}
+    running: dict[str, int] = dict(connection.execute(_RUNNING, (_COUNTED,)).fetchall())
+    sums = sum(waiting.values()), sum(running.values())
+    first = min((at for _, _, at in queued), default=None)
+    return Backlog(
+        waiting=sums[0],
+        running=sums[1],
+        oldest_due_at=None if first is None else from_ms(first),
+        by_tenant={t: (waiting.get(t, 0), running.get(t, 0)) for t in sorted({*waiting, *running})},
+        complete=max(sums) < _COUNTED,
+    )

@@ -1,0 +1,325 @@
+"""Files kept in this process: a `ResultStore` of bytes under a lock."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import io
+import json
+import re
+import secrets
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, BinaryIO, Final
+
+import attrs
+
+from spectra.domain.instants import utc_ms
+from spectra.domain.text import check_id
+from spectra.errors import (
+    ClosedError,
+    InvalidCursorError,
+    InvalidSpecError,
+    LinkRefusedError,
+    ObjectNotFoundError,
+    UploadChangedError,
+    UploadTooLargeError,
+)
+from spectra.ports.clock import Clock, SystemClock
+from spectra.ports.job_store import Page
+from spectra.ports.result_store import (
+    Area,
+    Link,
+    ObjectInfo,
+    Redeemed,
+    ResultStore,
+    UploadTarget,
+    UploadWriter,
+)
+
+__all__ = ["MemoryResultStore"]
+
+PAGE: Final = 100
+_CHUNK: Final = 1024 * 1024
+_ROOT: Final = "memory:///"
+_NAME: Final = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,200}")
+_ATTEMPT: Final = re.compile(r"[1-9][0-9]{0,9}")
+
+
+@attrs.frozen
+class _Object:
+    data: bytes = attrs.field(repr=False)
+    etag: str
+    at: datetime
+
+
+class _Buffer:
+    """An object that is being written; refuses the byte after *max_bytes*."""
+
+    def __init__(self, job: str, max_bytes: int | None) -> None:
+        self.data = bytearray()
+        self._job = job
+        self._max_bytes = max_bytes
+
+    def write(self, data: bytes, /) -> int:
+        if self._max_bytes is not None and len(self.data) + len(data) > self._max_bytes:
+            raise UploadTooLargeError(
+                self._job, f"the upload has more than {self._max_bytes} bytes; split it"
+            )
+        self.data += data
+        return len(data)
+
+
+class MemoryResultStore(ResultStore):
+    """Keeps files in a dict, for tests, examples and single-process use.
+
+    Also `HostedLinks`: a host may serve its links by `redeem`. Where there is no host, `send` and
+    `fetch` stand in for the HTTP requests of a client.
+    """
+
+    scheme = "memory"
+
+    def __init__(self, clock: Clock | None = None, *, base_url: str = "/files") -> None:
+        self._clock: Clock = clock if clock is not None else SystemClock()
+        self._base_url = base_url.rstrip("/")
+        self._secret = secrets.token_bytes(32)
+        self._lock = threading.Lock()
+        self._objects: dict[str, _Object] = {}
+        self._closed = False
+
+    # ---- locations ------------------------------------------------------------------------------
+
+    def location(
+        self, tenant_id: str, job_id: str, area: Area | None = None, attempt: int | None = None, /
+    ) -> str:
+        check_id("tenant_id", tenant_id)
+        check_id("job_id", job_id)
+        folder = f"{_ROOT}{tenant_id}/{job_id}/"
+        if area is None:
+            if attempt is not None:
+                raise InvalidSpecError("attempt", "belongs to an area; name the area too")
+            return folder
+        folder += f"{Area(area)}/"
+        if attempt is None:
+            return folder
+        if _ATTEMPT.fullmatch(str(attempt)) is None:
+            raise InvalidSpecError("attempt", "must be a number from 1")
+        return f"{folder}{attempt}/"
+
+    # ---- objects --------------------------------------------------------------------------------
+
+    def stat(self, location: str, /) -> ObjectInfo:
+        found = self._get(location)
+        return ObjectInfo(len(found.data), found.etag)
+
+    def copy(self, source: str, target: str, /, *, if_etag: str) -> ObjectInfo:
+        _object(target)
+        with self._lock:
+            found = self._get(source)
+            if found.etag != if_etag:
+                raise UploadChangedError(_job_of(source), "the upload was replaced; close it again")
+            self._objects[target] = attrs.evolve(found, at=self._clock.now())
+        return ObjectInfo(len(found.data), found.etag)
+
+    def open_read(self, location: str, /, *, start: int = 0) -> BinaryIO:
+        stream = io.BytesIO(self._get(location).data)
+        stream.seek(start)
+        return stream
+
+    @contextmanager
+    def open_write(self, location: str, /, *, max_bytes: int | None = None) -> Iterator[UploadWriter]:
+        """Write an object; with *max_bytes*, `UploadTooLargeError` at the byte after it."""
+        self._check_open()
+        buffer = _Buffer(_object(location), max_bytes)
+        yield buffer
+        data = bytes(buffer.data)
+        written = _Object(data, hashlib.sha256(data).hexdigest(), self._clock.now())
+        with self._lock:
+            self._check_open()
+            self._objects[location] = written
+
+    def delete(self, location: str, /) -> None:
+        self._check_open()
+        _parse(location)
+        with self._lock:
+            if location.endswith("/"):
+                for name in [name for name in self._objects if name.startswith(location)]:
+                    del self._objects[name]
+            else:
+                self._objects.pop(location, None)
+
+    def jobs(self, *, older_than: datetime, cursor: str | None = None) -> Page[tuple[str, str]]:
+        self._check_open()
+        if cursor is not None and cursor.count("/") != 1:
+            raise InvalidCursorError
+        after = tuple(cursor.split("/")) if cursor is not None else ("", "")
+        changed: dict[tuple[str, str], datetime] = {}
+        with self._lock:
+            for name, found in self._objects.items():
+                tenant, job = name.removeprefix(_ROOT).split("/")[:2]
+                changed[tenant, job] = max(found.at, changed.get((tenant, job), found.at))
+        old = sorted(job for job, at in changed.items() if at < older_than and job > after)
+        more = len(old) > PAGE
+        return Page(tuple(old[:PAGE]), "/".join(old[PAGE - 1]) if more else None)
+
+    # ---- links ----------------------------------------------------------------------------------
+
+    def upload_target(
+        self, location: str, /, *, max_bytes: int, size: int | None, expires_at: datetime
+    ) -> UploadTarget:
+        self._linkable(location)
+        if size is not None and size > max_bytes:
+            raise UploadTooLargeError(
+                _job_of(location), f"the upload has {size} bytes, at most {max_bytes} are allowed; split it"
+            )
+        until = utc_ms(expires_at)
+        limit = max_bytes if size is None else size
+        return UploadTarget(
+            url=self._sign(put=location, max=limit, exact=size is not None, until=until),
+            headers={} if size is None else {"Content-Length": str(size)},
+            expires_at=until,
+            max_bytes=limit,
+        )
+
+    def download_link(self, location: str, /, *, filename: str, expires_at: datetime) -> Link:
+        self._linkable(location)
+        until = utc_ms(expires_at)
+        return Link(url=self._sign(get=location, name=filename, until=until), expires_at=until)
+
+    def redeem(self, url: str, /) -> Redeemed:
+        """Verify a link; see `HostedLinks`."""
+        claim = self._verify(url)
+        if "put" in claim:
+            return Redeemed(location=claim["put"], max_bytes=claim["max"])
+        return Redeemed(location=claim["get"], filename=claim["name"])
+
+    def receive(self, url: str, stream: BinaryIO, /) -> ObjectInfo:
+        """Take an upload through its link, as the host of this store does.
+
+        Raises:
+            LinkRefusedError: altered, expired, not an upload link, or fewer bytes than it is for.
+            UploadTooLargeError: more bytes than the link allows; nothing is visible.
+        """
+        claim = self._verify(url)
+        if "put" not in claim:
+            raise LinkRefusedError("it is for a download")
+        with self.open_write(claim["put"], max_bytes=claim["max"]) as writer:
+            total = 0
+            while chunk := stream.read(_CHUNK):
+                total += writer.write(chunk)
+            if claim["exact"] and total != claim["max"]:
+                raise LinkRefusedError(f"it is for {claim['max']} bytes, {total} were sent")
+        return self.stat(claim["put"])
+
+    def serve(self, url: str, /) -> tuple[BinaryIO, Redeemed]:
+        """Open what a download link is for, as the host of this store does.
+
+        Raises:
+            LinkRefusedError: altered, expired, or not a download link.
+        """
+        redeemed = self.redeem(url)
+        if redeemed.filename is None:
+            raise LinkRefusedError("it is for an upload")
+        return self.open_read(redeemed.location), redeemed
+
+    def send(self, target: UploadTarget, data: bytes, /) -> ObjectInfo:
+        """Stand in for the client's HTTP request that sends *data* to *target*; see `receive`."""
+        return self.receive(target.url, io.BytesIO(data))
+
+    def fetch(self, link: Link | str, /) -> bytes:
+        """Stand in for the client's HTTP request that downloads *link*; see `serve`."""
+        stream, _ = self.serve(link.url if isinstance(link, Link) else link)
+        with stream:
+            return stream.read()
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            self._objects.clear()
+
+    # ---- plumbing -------------------------------------------------------------------------------
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ClosedError("the result store")
+
+    def _get(self, location: str) -> _Object:
+        self._check_open()
+        _object(location)
+        found = self._objects.get(location)
+        if found is None:
+            raise ObjectNotFoundError(location)
+        return found
+
+    def _linkable(self, location: str) -> None:
+        self._check_open()
+        _object(location)
+        if location.split("/")[5] == Area.INPUT:
+            raise InvalidSpecError("location", "no link is made into the input area")
+
+    def _sign(self, *, until: datetime, **claim: Any) -> str:
+        claim["until"] = until.timestamp()
+        body = base64.urlsafe_b64encode(json.dumps(claim).encode()).decode().rstrip("=")
+        return f"{self._base_url}/{body}.{self._mac(body)}"
+
+    def _mac(self, body: str) -> str:
+        # over the text as sent, so that no second spelling of the same claim is accepted
+        return hmac.new(self._secret, body.encode(), hashlib.sha256).hexdigest()
+
+    def _verify(self, url: str) -> dict[str, Any]:
+        self._check_open()
+        prefix, _, token = url.rpartition("/")
+        body, _, mac = token.partition(".")
+        if (
+            not prefix.endswith(self._base_url)
+            or not token.isascii()
+            or not hmac.compare_digest(mac, self._mac(body))
+        ):
+            raise LinkRefusedError("it was altered, or is not of this store")
+        claim: dict[str, Any] = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+        if self._clock.now() >= datetime.fromtimestamp(claim["until"], UTC):
+            raise LinkRefusedError("it has expired")
+        return claim
+
+
+def _parse(location: str) -> list[str]:
+    """Split what `MemoryResultStore.location` made, with or without the name of an object.
+
+    Raises:
+        InvalidSpecError: it points elsewhere.
+    """
+    parts = location.removeprefix(_ROOT).split("/")
+    tenant, job, area, rest = parts[0], *[*parts[1:3], "", ""][:2], parts[3:]
+    try:
+        check_id("location", tenant)
+        check_id("location", job)
+        known = area in Area.__members__.values() or (area == "" and not rest and len(parts) == 3)
+    except InvalidSpecError:
+        known = False
+    folders, name = rest[:-1], rest[-1:] or [""]
+    well_formed = (
+        location.startswith(_ROOT)
+        and known
+        and len(folders) <= 1
+        and all(_ATTEMPT.fullmatch(folder) for folder in folders)
+        and (name == [""] or _NAME.fullmatch(name[0]) is not None)
+        and (len(rest) > 0 or area == "")
+    )
+    if not well_formed:
+        raise InvalidSpecError("location", f"{location!r} is not a location of this store")
+    return parts
+
+
+def _object(location: str) -> str:
+    """Check that *location* is of an object; return the text form of its job."""
+    parts = _parse(location)
+    if parts[-1] == "":
+        raise InvalidSpecError("location", f"{location!r} is a folder")
+    return f"{parts[0]}/{parts[1]}"
+
+
+def _job_of(location: str) -> str:
+    return "/".join(location.removeprefix(_ROOT).split("/")[:2])

@@ -1,0 +1,156 @@
+"""Jobs, a clock and small tools for the tests of job stores."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from spectra.domain import (
+    Category,
+    Column,
+    Counts,
+    Effect,
+    ExportSpec,
+    Files,
+    Job,
+    JobError,
+    LoadSpec,
+    Part,
+    Progress,
+    Retention,
+    Session,
+    Upload,
+)
+from spectra.ports.job_store import Page
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+KEPT = Retention(jobs=timedelta(days=2), results=timedelta(days=1))
+DAY = 86_400.0
+T = TypeVar("T")
+
+
+class ManualClock:
+    """Stands still until it is moved."""
+
+    def __init__(self, at: datetime = START) -> None:
+        self.at = at
+
+    def now(self) -> datetime:
+        return self.at
+
+    def sleep(self, seconds: float, /) -> None:
+        self.at += timedelta(seconds=seconds)
+
+
+def after(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+def export(
+    job_id: str = "j", tenant: str = "t", *, at: float = 0, query: str = "select 1", **more: Any
+) -> Job:
+    """A job that is due at once."""
+    spec = ExportSpec(query=query)
+    return Job.new(tenant_id=tenant, job_id=job_id, spec=spec, at=after(at), retention=KEPT, **more)
+
+
+def load(
+    job_id: str = "j", tenant: str = "t", *, at: float = 0, operation: str = "insert", **more: Any
+) -> Job:
+    """A job that waits for its upload."""
+    keys = () if operation == "insert" else ("id",)
+    spec = LoadSpec(operation=operation, object="sales", key_columns=keys)
+    return Job.new(tenant_id=tenant, job_id=job_id, spec=spec, at=after(at), retention=KEPT, **more)
+
+
+def uploaded(job: Job, *, at: float = 1) -> Job:
+    return job.close_upload(at=after(at), retention=KEPT, upload=Upload("memory:///in", 1, "e"))
+
+
+def claimed(job: Job, *, at: float = 1, worker: str = "w") -> Job:
+    return job.claim(at=after(at), worker=worker, until=after(at + 60), retention=KEPT)
+
+
+def completed(job: Job, *, at: float = 2) -> Job:
+    return job.complete(at=after(at), retention=KEPT, counts=Counts(total=1, succeeded=1))
+
+
+def failed(job: Job, *, at: float = 2) -> Job:
+    return job.fail(at=after(at), retention=KEPT, error=JobError("E", Category.VALIDATION, "boom"))
+
+
+def aborted(job: Job, *, at: float = 2) -> Job:
+    return job.abort(at=after(at), retention=KEPT, reason="enough", actor="a")
+
+
+def settled(job: Job, *, at: float = 3) -> Job:
+    return job.settle(at=after(at), retention=KEPT, effect=Effect.NONE)
+
+
+def rich(job_id: str = "j") -> Job:
+    """A job with something in nearly every field, and nothing that JSON or SQL would keep by itself."""
+    spec = ExportSpec(
+        query="select 'ß €  𝄞 \u2028 \\ \"' -- '",
+        parameters={"d": Decimal("1.10"), "f": 0.1, "at": START, "on": START.date(), "n": None, "b": True},
+    )
+    job = Job.new(
+        tenant_id="t",
+        job_id=job_id,
+        spec=spec,
+        at=START + timedelta(microseconds=123_000),
+        retention=KEPT,
+        actor="someone",
+        session=Session("user", ("g1", "g2")),
+        labels={"größe": "ünïcode", "empty": ""},
+        idempotency_key="k 🔑",
+        retry_of="an-older-one",
+    )
+    job = claimed(job).report(at=after(2), progress=Progress(7, 33.3), handle="h/1")
+    files = Files(
+        parts=(Part("memory:///1", 2**40, 3),),
+        columns=(Column("a b", "numeric(38,10)"),),
+        bytes=2**40,
+        rows=3,
+    )
+    error = JobError("E", Category.VALIDATION, "boom", {"deep": {"list": [1, None, "x"]}})
+    job = job.reschedule(at=after(3), due_at=after(4), error=error).reclaim(
+        at=after(5), worker="w2", until=after(65)
+    )
+    job = job.fail(at=after(6), retention=KEPT, error=error, failed_records=files, unprocessed_records=files)
+    return job.evolved(unknown_fields={"later": {"version": [2, "é"]}}, warnings=("careful",))
+
+
+def ids(jobs: Iterable[Job]) -> list[str]:
+    return [job.job_id for job in jobs]
+
+
+def everything(page: Callable[..., Page[Job]], *args: Any, **asked: Any) -> list[Job]:
+    """All pages of a listing, one after the other; all but the last are full."""
+    found: list[Job] = []
+    cursor = None
+    while True:
+        got = page(*args, cursor=cursor, **asked)
+        found += got.items
+        cursor = got.next_cursor
+        if cursor is None:
+            return found
+        assert len(got.items) == asked["limit"]
+
+
+def at_once(calls: Sequence[Callable[[], T]]) -> list[T | Exception]:
+    """What *calls* return or raise when as many threads make them together."""
+    barrier = threading.Barrier(len(calls))
+
+    def made(call: Callable[[], T]) -> T | Exception:
+        barrier.wait()
+        try:
+            return call()
+        except Exception as exc:
+            return exc
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(made, calls))
