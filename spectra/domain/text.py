@@ -10,9 +10,14 @@ import attrs
 
 from spectra.errors import InvalidSpecError
 
-__all__ = ["bounded_text", "check_id", "check_text", "optional_text", "valid_id"]
+__all__ = ["bounded_text", "check_id", "check_text", "is_id", "optional_text", "valid_id"]
 
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+
+
+def is_id(value: object) -> bool:
+    """Whether *value* could be a tenant or job id."""
+    return isinstance(value, str) and _ID.fullmatch(value) is not None
 
 
 def check_id(field: str, value: object) -> None:
@@ -21,7 +26,7 @@ def check_id(field: str, value: object) -> None:
     Raises:
         InvalidSpecError: not ``[A-Za-z0-9][A-Za-z0-9._-]{0,127}``.
     """
-    if not isinstance(value, str) or _ID.fullmatch(value) is None:
+    if not is_id(value):
         raise InvalidSpecError(
             field, "must be 1 to 128 of the characters A-Z a-z 0-9 . _ - and begin with a letter or digit"
         )

@@ -20,6 +20,7 @@ from spectra.domain import (
     Retention,
     Spec,
 )
+from spectra.domain.text import is_id
 from spectra.errors import (
     InvalidSpecError,
     JobConflictError,
@@ -182,6 +183,8 @@ class JobService:
 
     def get(self, caller: Caller, job_id: str, /) -> Job:
         """Read a job; sees every finished write."""
+        if not is_id(job_id):
+            raise JobNotFoundError(caller.tenant_id, ascii(job_id)[:128])
         return self.store.get(caller.tenant_id, job_id)
 
     def find(

@@ -205,8 +205,14 @@ def test_close_while_others_work(path: Path) -> None:
     stop.set()
     (process,) = store._db._processes.values()
     assert not process.idle
-    # The last connection to go takes the log along.
-    assert [file.name for file in path.parent.iterdir()] == ["jobs.db"]
+
+
+def test_what_is_lent_at_close_is_closed_when_it_comes_back(store: SQLiteJobStore) -> None:
+    with store._db.reading() as connection:
+        store.close()
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+    with pytest.raises(sqlite3.ProgrammingError):
+        connection.execute("SELECT 1")
 
 
 def in_child(work: Callable[[], object]) -> int:
@@ -231,6 +237,8 @@ def test_parent_and_children_of_a_fork_share_the_file(store: SQLiteJobStore, pat
     store.add(export("before"))
 
     def child() -> None:
+        # An inherited connection, used or closed, would break the locks of the parent's.
+        assert not any(process.idle for process in store._db._processes.values())
         for n in range(20):
             store.add(export(f"{os.getpid()}-{n}"))
             store.get("t", "before")

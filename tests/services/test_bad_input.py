@@ -36,7 +36,7 @@ def test_tenants(house, tenant) -> None:
     assert nothing_was_written(house)
 
 
-@pytest.mark.parametrize("job_id", [*BAD_IDS[:10], "unknown", "A" * 128])
+@pytest.mark.parametrize("job_id", [*BAD_IDS, "unknown", "A" * 128])
 def test_job_ids_that_nobody_has(house, job_id) -> None:
     for call in (
         house.jobs.get,

@@ -13,20 +13,42 @@ import spectra
 from spectra.domain.state import diagram
 
 ROOT = Path(__file__).parents[2]
-DRIVERS = {"boto3", "duckdb", "hypothesis", "isal", "itsdangerous", "pytest", "sqlglot", "sqlite3", "structlog"}
+DRIVERS = {
+    "boto3",
+    "duckdb",
+    "hypothesis",
+    "isal",
+    "itsdangerous",
+    "pytest",
+    "sqlglot",
+    "sqlite3",
+    "structlog",
+}
 
 
 def loaded(code: str) -> set[str]:
     result = subprocess.run(
-        [sys.executable, "-c", f"{code}\nimport sys; print(*sys.modules)"], capture_output=True, text=True, check=True
+        [sys.executable, "-c", f"{code}\nimport sys; print(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return set(result.stdout.split())
 
 
 @pytest.mark.parametrize(
     "module",
-    ["spectra", "spectra.domain", "spectra.ports", "spectra.errors", "spectra.services", "spectra.composition",
-     "spectra.adapters.memory", "spectra.adapters.embedded", "spectra.sql"],
+    [
+        "spectra",
+        "spectra.domain",
+        "spectra.ports",
+        "spectra.errors",
+        "spectra.services",
+        "spectra.composition",
+        "spectra.adapters.memory",
+        "spectra.adapters.embedded",
+        "spectra.sql",
+    ],
 )
 def test_imports_load_no_driver(module: str) -> None:
     assert not DRIVERS & loaded(f"import {module}")
@@ -64,7 +86,9 @@ def test_clocks_and_ids_are_injected() -> None:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                 name = ast.unparse(node.func)
-                assert name not in ("datetime.now", "datetime.utcnow", "time.time", "uuid.uuid4"), f"{path}: {name}"
+                assert name not in ("datetime.now", "datetime.utcnow", "time.time", "uuid.uuid4"), (
+                    f"{path}: {name}"
+                )
 
 
 def test_the_readme_example(tmp_path: Path) -> None:

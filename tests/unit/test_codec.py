@@ -32,8 +32,13 @@ from spectra.errors import BackendError, InvalidSpecError, NewerSchemaError
 R = Retention()
 NOW = datetime(2026, 1, 29, 10, tzinfo=UTC)
 parameters = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False),
-    st.decimals(allow_nan=False, allow_infinity=False), st.dates(), st.datetimes(),
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.decimals(allow_nan=False, allow_infinity=False),
+    st.dates(),
+    st.datetimes(),
     st.text(alphabet=st.characters(exclude_characters="\0", exclude_categories=["Cs"])),
 )
 
@@ -41,15 +46,28 @@ parameters = st.one_of(
 @st.composite
 def jobs(draw: st.DrawFn) -> Job:
     """Jobs of every state, made by their events."""
-    text = st.text(alphabet=st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=20)
+    text = st.text(
+        alphabet=st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=20
+    )
     if draw(st.booleans()):
-        spec = ExportSpec(query="select 1", parameters=draw(st.dictionaries(st.sampled_from("abc"), parameters)))
+        spec = ExportSpec(
+            query="select 1", parameters=draw(st.dictionaries(st.sampled_from("abc"), parameters))
+        )
     else:
-        spec = LoadSpec(operation="upsert", object=draw(text), key_columns=("k", draw(text)), null_token="\\N")
+        spec = LoadSpec(
+            operation="upsert", object=draw(text), key_columns=("k", draw(text)), null_token="\\N"
+        )
     job = Job.new(
-        tenant_id="t", job_id="j", spec=spec, at=NOW + timedelta(milliseconds=draw(st.integers(0, 10**6))), retention=R,
-        labels=draw(st.dictionaries(text, text, max_size=3)), session=Session("u", ("g",)),
-        idempotency_key=draw(st.none() | text), actor=draw(st.none() | text), retry_of=draw(st.none() | st.just("old")),
+        tenant_id="t",
+        job_id="j",
+        spec=spec,
+        at=NOW + timedelta(milliseconds=draw(st.integers(0, 10**6))),
+        retention=R,
+        labels=draw(st.dictionaries(text, text, max_size=3)),
+        session=Session("u", ("g",)),
+        idempotency_key=draw(st.none() | text),
+        actor=draw(st.none() | text),
+        retry_of=draw(st.none() | st.just("old")),
     )
     at = NOW + timedelta(hours=1)
     if isinstance(spec, LoadSpec) and draw(st.booleans()):
@@ -63,7 +81,14 @@ def jobs(draw: st.DrawFn) -> Job:
         case 1:
             job = job.reschedule(at=at, due_at=at, error=error).reclaim(at=at, worker="x", until=at)
         case 2:
-            job = job.complete(at=at, retention=R, counts=Counts(total=2, succeeded=1, failed=1), results=files, failed_records=files, warnings=("w",))
+            job = job.complete(
+                at=at,
+                retention=R,
+                counts=Counts(total=2, succeeded=1, failed=1),
+                results=files,
+                failed_records=files,
+                warnings=("w",),
+            )
         case 3:
             job = job.fail(at=at, retention=R, error=error, rejected_input=Upload("memory:///r", 1, "e"))
         case 4:
@@ -90,10 +115,18 @@ def test_unknown_fields_are_kept(job: Job) -> None:
 
 
 def test_newer_and_broken_documents() -> None:
-    document = codec.to_document(Job.new(tenant_id="t", job_id="j", spec=ExportSpec(query="select 1"), at=NOW, retention=R))
+    document = codec.to_document(
+        Job.new(tenant_id="t", job_id="j", spec=ExportSpec(query="select 1"), at=NOW, retention=R)
+    )
     with pytest.raises(NewerSchemaError):
         codec.from_document(document | {"schema": 2})
-    for broken in ({}, {"schema": 1}, document | {"state": "Lost"}, document | {"spec": {}}, document | {"version": -1}):
+    for broken in (
+        {},
+        {"schema": 1},
+        document | {"state": "Lost"},
+        document | {"spec": {}},
+        document | {"version": -1},
+    ):
         with pytest.raises(BackendError):
             codec.from_document(broken)
 
@@ -106,10 +139,17 @@ def test_the_wire_tells_no_secrets(job: Job) -> None:
 
 
 def test_the_wire_of_a_running_export() -> None:
-    job = Job.new(
-        tenant_id="tenant-123", job_id="bulk-job-1", at=NOW, retention=R,
-        spec=ExportSpec(query="SELECT 1", object="sales", content_type="CSV", compression="GZIP"),
-    ).claim(at=NOW, worker="w", until=NOW, retention=R).report(at=NOW, progress=Progress(75_000, 41))
+    job = (
+        Job.new(
+            tenant_id="tenant-123",
+            job_id="bulk-job-1",
+            at=NOW,
+            retention=R,
+            spec=ExportSpec(query="SELECT 1", object="sales", content_type="CSV", compression="GZIP"),
+        )
+        .claim(at=NOW, worker="w", until=NOW, retention=R)
+        .report(at=NOW, progress=Progress(75_000, 41))
+    )
     public = codec.to_public(job)
     assert public["state"] == "InProgress"
     assert public["created_at"] == "2026-01-29T10:00:00.000Z"
@@ -117,27 +157,48 @@ def test_the_wire_of_a_running_export() -> None:
     assert public["progress"] == {"records": 75_000, "percent": 41.0}
     assert public["ttl"] is None
     assert "key_columns" not in public
-    done = codec.to_public(job.complete(at=NOW, retention=R, counts=Counts(total=9, succeeded=7, failed=1, unprocessed=1)))
+    done = codec.to_public(
+        job.complete(at=NOW, retention=R, counts=Counts(total=9, succeeded=7, failed=1, unprocessed=1))
+    )
     assert (done["number_records_processed"], done["number_records_total"]) == (8, 9)
 
 
 def test_requests() -> None:
-    spec = codec.to_spec({"operation": "upsert", "object": "t", "external_id_field": "id", "content_type": "JSON"})
+    spec = codec.to_spec(
+        {"operation": "upsert", "object": "t", "external_id_field": "id", "content_type": "JSON"}
+    )
     assert spec == LoadSpec(operation="upsert", object="t", key_columns=("id",), content_type="JSON")
     assert codec.to_spec({"operation": "query", "query": "select 1"}) == ExportSpec(query="select 1")
     for bad in (
-        {}, {"operation": "query"}, {"operation": "insert"}, {"operation": "query", "query": "select 1", "tenant_id": "x"},
-        {"operation": "upsert", "object": "t", "key_columns": [1]}, {"operation": "drop", "object": "t"},
+        {},
+        {"operation": "query"},
+        {"operation": "insert"},
+        {"operation": "query", "query": "select 1", "tenant_id": "x"},
+        {"operation": "upsert", "object": "t", "key_columns": [1]},
+        {"operation": "drop", "object": "t"},
         {"operation": "upsert", "object": "t", "key_columns": ["a"], "external_id_field": "a"},
-        {"operation": "query", "query": "select 1", "parameters": [1]}, {"operation": "query", "query": 7},
-        {"operation": "query", "query": "select 1", "header": "yes"}, {"operation": ["query"]},
+        {"operation": "query", "query": "select 1", "parameters": [1]},
+        {"operation": "query", "query": 7},
+        {"operation": "query", "query": "select 1", "header": "yes"},
+        {"operation": ["query"]},
     ):
         with pytest.raises(InvalidSpecError):
             codec.to_spec(bad)
 
 
 def test_parameters_keep_their_types() -> None:
-    values = {"a": Decimal("1.10"), "b": date(2020, 1, 1), "c": datetime(2020, 1, 1, 1), "d": None, "e": "x", "f": True}
-    job = Job.new(tenant_id="t", job_id="j", spec=ExportSpec(query="select 1", parameters=values), at=NOW, retention=R)
+    values = {
+        "a": Decimal("1.10"),
+        "b": date(2020, 1, 1),
+        "c": datetime(2020, 1, 1, 1),
+        "d": None,
+        "e": "x",
+        "f": True,
+    }
+    job = Job.new(
+        tenant_id="t", job_id="j", spec=ExportSpec(query="select 1", parameters=values), at=NOW, retention=R
+    )
     again = codec.from_document(json.loads(json.dumps(codec.to_document(job))))
-    assert {k: (type(v), v) for k, v in again.spec.parameters.items()} == {k: (type(v), v) for k, v in values.items()}
+    assert {k: (type(v), v) for k, v in again.spec.parameters.items()} == {
+        k: (type(v), v) for k, v in values.items()
+    }

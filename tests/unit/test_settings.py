@@ -25,9 +25,15 @@ def test_from_env() -> None:
 @pytest.mark.parametrize(
     ("variable", "value"),
     [
-        ("SPECTRA_JOB_TTL_DAYS", "0"), ("SPECTRA_JOB_TTL_DAYS", "seven"), ("SPECTRA_JOB_TTL_DAYS", "nan"),
-        ("SPECTRA_RESULT_TTL_DAYS", "8"), ("SPECTRA_PRESIGNED_URL_EXPIRY", "604801"), ("SPECTRA_MAX_ATTEMPTS", "0"),
-        ("SPECTRA_MAX_ATTEMPTS", "1.5"), ("SPECTRA_HOME", " "), ("SPECTRA_RESULT_SIZE_THRESHOLD", "10001"),
+        ("SPECTRA_JOB_TTL_DAYS", "0"),
+        ("SPECTRA_JOB_TTL_DAYS", "seven"),
+        ("SPECTRA_JOB_TTL_DAYS", "nan"),
+        ("SPECTRA_RESULT_TTL_DAYS", "8"),
+        ("SPECTRA_PRESIGNED_URL_EXPIRY", "604801"),
+        ("SPECTRA_MAX_ATTEMPTS", "0"),
+        ("SPECTRA_MAX_ATTEMPTS", "1.5"),
+        ("SPECTRA_HOME", " "),
+        ("SPECTRA_RESULT_SIZE_THRESHOLD", "10001"),
         ("SPECTRA_DEFAULT_TIMEOUT_SECONDS", "301"),
     ],
 )

@@ -74,26 +74,48 @@ def test_specs(make: object) -> None:
 
 
 def test_labels_and_keys() -> None:
-    for labels in ({"": "x"}, {"x" * 64: "x"}, {"x": "y" * 256}, {str(n): "" for n in range(33)}, {"a": "\0"}):
+    for labels in (
+        {"": "x"},
+        {"x" * 64: "x"},
+        {"x": "y" * 256},
+        {str(n): "" for n in range(33)},
+        {"a": "\0"},
+    ):
         with pytest.raises(InvalidSpecError):
             Job.new(
-                tenant_id="t", job_id="j", spec=ExportSpec(query="select 1"), at=NOW, retention=Retention(), labels=labels
+                tenant_id="t",
+                job_id="j",
+                spec=ExportSpec(query="select 1"),
+                at=NOW,
+                retention=Retention(),
+                labels=labels,
             )
     with pytest.raises(InvalidSpecError):
         Job.new(
-            tenant_id="t", job_id="j", spec=ExportSpec(query="select 1"), at=NOW, retention=Retention(), idempotency_key=""
+            tenant_id="t",
+            job_id="j",
+            spec=ExportSpec(query="select 1"),
+            at=NOW,
+            retention=Retention(),
+            idempotency_key="",
         )
 
 
 def test_instants_are_utc_milliseconds() -> None:
     """A clock in another zone, with microseconds, means the same instant."""
     local = datetime(2026, 1, 1, 2, 0, 0, 123_987, tzinfo=timezone(timedelta(hours=2)))
-    job = Job.new(tenant_id="t", job_id="j", spec=ExportSpec(query="select 1"), at=local, retention=Retention())
+    job = Job.new(
+        tenant_id="t", job_id="j", spec=ExportSpec(query="select 1"), at=local, retention=Retention()
+    )
     assert job.created_at == datetime(2026, 1, 1, 0, 0, 0, 123_000, tzinfo=UTC)
     assert job.created_at.tzinfo is UTC
     with pytest.raises(ValueError, match="zone"):
         Job.new(
-            tenant_id="t", job_id="j", spec=ExportSpec(query="select 1"), at=datetime(2026, 1, 1), retention=Retention()
+            tenant_id="t",
+            job_id="j",
+            spec=ExportSpec(query="select 1"),
+            at=datetime(2026, 1, 1),
+            retention=Retention(),
         )
 
 
@@ -107,7 +129,9 @@ def test_frozen_mappings_do_not_change() -> None:
 
 def test_fingerprint_ignores_labels_and_sees_everything_else() -> None:
     def print_of(spec: object, **more: object) -> str:
-        return Job.new(tenant_id="t", job_id="j", spec=spec, at=NOW, retention=Retention(), **more).fingerprint
+        return Job.new(
+            tenant_id="t", job_id="j", spec=spec, at=NOW, retention=Retention(), **more
+        ).fingerprint
 
     base = ExportSpec(query="select :a", parameters={"a": 1})
     assert print_of(base) == print_of(base, labels={"x": "y"})
@@ -132,9 +156,19 @@ def test_any_driver_text_makes_a_job_error(code_text: str, message: str) -> None
 @pytest.mark.parametrize(
     ("state", "category"),
     [
-        ("42601", "validation"), ("42703", "validation"), ("22P02", "validation"), ("42P01", "resource"),
-        ("3F000", "resource"), ("42501", "permission"), ("28000", "permission"), ("08006", "transient"),
-        ("57P01", "transient"), ("40001", "transient"), ("53300", "capacity"), ("ZZ999", "internal"), (None, "internal"),
+        ("42601", "validation"),
+        ("42703", "validation"),
+        ("22P02", "validation"),
+        ("42P01", "resource"),
+        ("3F000", "resource"),
+        ("42501", "permission"),
+        ("28000", "permission"),
+        ("08006", "transient"),
+        ("57P01", "transient"),
+        ("40001", "transient"),
+        ("53300", "capacity"),
+        ("ZZ999", "internal"),
+        (None, "internal"),
     ],
 )
 def test_sql_states(state: str | None, category: str) -> None:
@@ -150,7 +184,11 @@ def test_polling() -> None:
     assert first(ExponentialBackoff()) == [1, 2, 4, 8, 16, 30, 30, 30]
     jittered = first(ExponentialBackoff(jitter=1, uniform=lambda: 0.5))
     assert jittered == [0.5, 1, 2, 4, 8, 15, 15, 15]
-    for bad in (lambda: FixedInterval(0), lambda: ExponentialBackoff(cap=float("inf")), lambda: ExponentialBackoff(jitter=2)):
+    for bad in (
+        lambda: FixedInterval(0),
+        lambda: ExponentialBackoff(cap=float("inf")),
+        lambda: ExponentialBackoff(jitter=2),
+    ):
         with pytest.raises(ValueError):
             bad()
 

@@ -132,7 +132,7 @@ def updates(old: Job, new: Job, row: dict[str, Any]) -> tuple[str, ...]:
     SQLite rewrites every index of a column that is set, changed or not, with a page of the log for
     each; so only what changed is set. Whether the stored columns are those of *old*, the database says.
     """
-    changed = ("due_at",) if old.due_at != new.due_at else ()
+    changed: tuple[str, ...] = ("due_at",) if old.due_at != new.due_at else ()
     if (old.state, old.effect, old.ttl) != (new.state, new.effect, new.ttl):
         changed = _INDEXED
     quick = _update(changed, place=bool(row["takes_place"]) or not row["keeps_place"])

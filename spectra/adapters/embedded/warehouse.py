@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shutil
 import threading
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -137,7 +137,7 @@ class Warehouse:
 
         It stands beside the warehouse, since what is written there is as large as what is loaded.
         """
-        folder = self._scratch / f"{os.getpid()}-{uuid.uuid4().hex}"
+        folder = self._scratch / f"{os.getpid()}-{secrets.token_hex(16)}"
         folder.mkdir(parents=True, mode=0o700)
         try:
             yield folder

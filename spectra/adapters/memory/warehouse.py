@@ -1,0 +1,187 @@
+"""The memory family's warehouse: an SQLite database that lives in this process alone."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
+
+from spectra.domain import Category, Effect, JobError, category_of
+from spectra.errors import BackendUnavailableError, ClosedError
+
+__all__ = ["LEDGER", "Ledger", "LoadFailed", "Stopped", "Warehouse", "job_error", "refusal"]
+
+LEDGER: Final = "spectra_ledger"
+_BUSY: Final = 10.0
+_DENIED: Final = frozenset(
+    {sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH, sqlite3.SQLITE_PRAGMA, sqlite3.SQLITE_TRANSACTION}
+)
+
+
+class Stopped(Exception):
+    """The work was told to stop; raised and caught inside the adapter only."""
+
+
+class LoadFailed(Exception):
+    """Ends the work as FAILED with *error*; raised and caught inside the adapter only."""
+
+    def __init__(self, error: JobError) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
+def refusal(
+    code: str, message: str, *, category: Category = Category.VALIDATION, **details: Any
+) -> LoadFailed:
+    """A `LoadFailed` about the request or the upload as a whole."""
+    return LoadFailed(JobError.of(code, category, message, **details))
+
+
+class Warehouse:
+    """One database for any number of connections and threads, gone when the last is closed.
+
+    Writers take turns. Readers get a copy, so that nobody waits for a slow statement.
+    """
+
+    def __init__(self) -> None:
+        self._uri = f"file:/spectra-{secrets.token_hex(16)}?vfs=memdb"
+        self._lock = threading.Lock()
+        self._closed = False
+        self._anchor = self.connect()
+        self._anchor.execute(
+            f"CREATE TABLE {LEDGER} (tenant_id TEXT, job_id TEXT, attempt INTEGER, state TEXT, outcome BLOB,"
+            " opened_at TEXT, PRIMARY KEY (tenant_id, job_id))"
+        )
+
+    def connect(self) -> sqlite3.Connection:
+        """A connection of one's own; the caller closes it."""
+        if self._closed:
+            raise ClosedError("the memory executor")
+        # Without an isolation level every statement commits itself, unless BEGIN was said.
+        return sqlite3.connect(
+            self._uri, uri=True, timeout=_BUSY, check_same_thread=False, isolation_level=None
+        )
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction, committed when the context is left without an error."""
+        connection = self.connect()
+        try:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as exc:
+                raise BackendUnavailableError(f"the warehouse is busy: {exc}") from exc
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+        finally:
+            connection.close()
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A copy on which a tenant's statement can do no harm."""
+        copy = sqlite3.connect(":memory:", check_same_thread=False)
+        try:
+            with self._lock:
+                source = self.connect()
+                try:
+                    source.backup(copy)
+                finally:
+                    source.close()
+            copy.execute(f"DROP TABLE {LEDGER}")
+            copy.commit()
+            copy.execute("PRAGMA query_only = ON")
+            copy.set_authorizer(_authorize)
+            yield copy
+        finally:
+            copy.close()
+
+    def close(self) -> None:
+        """Forget everything once the last connection is closed; idempotent."""
+        self._closed = True
+        self._anchor.close()
+
+
+def _authorize(action: int, *_: object) -> int:
+    return sqlite3.SQLITE_DENY if action in _DENIED else sqlite3.SQLITE_OK
+
+
+_MESSAGES: Final[tuple[tuple[re.Pattern[str], str, str | None], ...]] = (
+    (re.compile(r"no such column: (.*)"), "42703", "Column '{}' does not exist"),
+    (re.compile(r"no such table: (.*)"), "42P01", "Table '{}' does not exist"),
+    (re.compile(r"no such function: (.*)"), "42883", "Function '{}' does not exist"),
+    (re.compile(r"ambiguous column name: (.*)"), "42702", "Column '{}' is ambiguous"),
+    (re.compile(r'near "(.*)": syntax error'), "42601", "syntax error near '{}'"),
+    (re.compile(r"syntax error|incomplete input|unrecognized token"), "42601", None),
+    (re.compile(r"prohibited|not authorized|readonly"), "42501", None),
+    (re.compile(r"NOT NULL constraint"), "23502", None),
+    (re.compile(r"UNIQUE constraint"), "23505", None),
+    (re.compile(r"CHECK constraint"), "23514", None),
+    (re.compile(r"FOREIGN KEY constraint"), "23503", None),
+    (re.compile(r"locked|busy"), "55P03", None),
+    (re.compile(r"full"), "53100", None),
+)
+
+
+def job_error(exc: sqlite3.Error, sql: str | None = None, *, code: str = "QUERY_ERROR") -> JobError:
+    """What SQLite said; with *sql* also where, as the ordinal of a character in it from 1."""
+    text = str(exc)
+    state, message, details = "42000", text, dict[str, Any]()
+    for pattern, found_state, wording in _MESSAGES:
+        if found := pattern.search(text):
+            state = found_state
+            if wording is not None:
+                message = wording.format(found[1])
+                details["position"] = _position(sql, found[1])
+            break
+    if isinstance(exc, sqlite3.IntegrityError):
+        code = "CONSTRAINT_VIOLATION"
+    return JobError.of(code, category_of(state), message, sql_state=state, **details)
+
+
+def _position(sql: str | None, word: str) -> int | None:
+    if sql is None:
+        return None
+    # SQLite knows the place, and Python's module does not pass it on.
+    found = re.search(rf"(?<!\w){re.escape(word.rpartition('.')[2])}(?!\w)", sql)
+    return None if found is None else found.start() + 1
+
+
+class Ledger:
+    """Which loads were applied: the outcome of each is kept in the load's own transaction."""
+
+    @staticmethod
+    def row(connection: sqlite3.Connection, tenant_id: str, job_id: str) -> Mapping[str, Any] | None:
+        """The row of a job."""
+        found = connection.execute(
+            f"SELECT attempt, state, outcome FROM {LEDGER} WHERE tenant_id = ? AND job_id = ?",
+            (tenant_id, job_id),
+        ).fetchone()
+        return None if found is None else dict(zip(("attempt", "state", "outcome"), found, strict=True))
+
+    @staticmethod
+    def put(connection: sqlite3.Connection, task: Any, state: str, outcome: bytes | None, at: str) -> None:
+        """Write the row as it shall be; the first instant stays."""
+        connection.execute(
+            f"INSERT INTO {LEDGER} VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE"
+            " SET attempt = excluded.attempt, state = excluded.state, outcome = excluded.outcome",
+            (task.tenant_id, task.job_id, task.attempt, state, outcome, at),
+        )
+
+    @classmethod
+    def close(cls, connection: sqlite3.Connection, task: Any, at: str) -> Effect:
+        """Close the row for good, unless it is applied."""
+        row = cls.row(connection, task.tenant_id, task.job_id)
+        if row is not None and row["state"] == "applied":
+            return Effect.APPLIED
+        if row is None or row["state"] == "open":
+            cls.put(connection, task, "closed", None, at)
+        return Effect.NONE
