@@ -136,7 +136,7 @@ def _json(work: Work, source: Source, target: Target) -> Staged:
     )
     columns = target.match(names, source.spec) if names else ()
     if not columns:
-        columns, names = _keys_alone(target, source.spec)
+        columns, names = _guessed(target, source.spec)
     paths = ", ".join(_text("$." + _json_key(name)) for name in names)
     shape = ", ".join(
         f"{_json_key(name)}: {_json_key(c.type)}" for name, c in zip(names, columns, strict=True)
@@ -247,10 +247,11 @@ def _staged(
     return Staged(columns, names, good + len(torn), tuple(torn))
 
 
-def _keys_alone(target: Target, spec: LoadSpec) -> tuple[tuple[TargetColumn, ...], tuple[str, ...]]:
+def _guessed(target: Target, spec: LoadSpec) -> tuple[tuple[TargetColumn, ...], tuple[str, ...]]:
     """For a file without one good object: enough columns to say what is wrong with each record."""
     wanted = {key.casefold() for key in spec.key_columns}
-    columns = tuple(c for c in target.columns if not wanted or c.name.casefold() in wanted)
+    alone = spec.operation is Operation.DELETE
+    columns = tuple(c for c in target.columns if not alone or c.name.casefold() in wanted)
     return columns, tuple(c.name for c in columns)
 
 

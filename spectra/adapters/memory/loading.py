@@ -124,7 +124,8 @@ def _plan(spec: LoadSpec, target: Target, upload: Upload, seen: Callable[[int, i
     names = upload.names
     if not names:
         wanted = {key.casefold() for key in spec.key_columns}
-        names = tuple(c.name for c in target.columns if not wanted or c.name.casefold() in wanted)
+        alone = spec.operation is Operation.DELETE
+        names = tuple(c.name for c in target.columns if not alone or c.name.casefold() in wanted)
         if not spec.header and spec.content_type is ContentType.CSV:
             names = tuple(column.name for column in target.columns)
             if upload.records and len(upload.records[0].content or ()) != len(names):
