@@ -26,6 +26,7 @@ SCHEMA: Final = 1
 Document = dict[str, Any]
 
 
+@functools.lru_cache(maxsize=1024)
 def instant(value: datetime) -> str:
     """Spell an instant of the domain: UTC, milliseconds, ``Z``."""
     return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
