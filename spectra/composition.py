@@ -58,6 +58,12 @@ class Spectra:
                 f"the executor reads and writes {', '.join(sorted(executor.schemes))} and not "
                 f"{result_store.scheme}, where the result store keeps files; choose two that match"
             )
+        allowed = result_store.max_upload_bytes
+        if allowed is not None and settings.max_upload_bytes > allowed:
+            raise IncompatibleAdaptersError(
+                f"the result store takes uploads of at most {allowed:,} bytes; "
+                "lower SPECTRA_BULK_MAX_FILE_SIZE_MB"
+            )
         self.job_store = job_store
         self.executor = executor
         self.result_store = result_store

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import attrs
 
@@ -23,6 +23,8 @@ from spectra.errors import InvalidSpecError, TransitionError
 
 __all__ = ["Abort", "Effect", "Job"]
 
+WARNINGS: Final = 32
+WARNING_LENGTH: Final = 1_000
 _NOBODY = Session()
 
 
@@ -118,7 +120,7 @@ class Job(JobRecord):
             results=results,
             failed_records=failed_records,
             rejected_input=rejected_input,
-            warnings=self.warnings + warnings,
+            warnings=tuple(text[:WARNING_LENGTH] for text in (self.warnings + warnings)[:WARNINGS]),
             **_ended(at, retention),
         )
 

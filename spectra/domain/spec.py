@@ -146,6 +146,9 @@ def _check_parameters(_: object, __: object, value: Mapping[str, Parameter]) -> 
             raise InvalidSpecError(f"parameters.{name}", f"cannot be a {type(item).__name__}")
         elif isinstance(item, float | Decimal) and not Decimal(item).is_finite():
             raise InvalidSpecError(f"parameters.{name}", "must be finite")
+    size = sum(len(str(item).encode()) for item in value.values())
+    if size > SQL_BYTES:
+        raise InvalidSpecError("parameters", f"have {size} bytes together, at most {SQL_BYTES} are allowed")
 
 
 @attrs.frozen(kw_only=True)

@@ -95,28 +95,35 @@ class Executor(abc.ABC):
     """Runs exports and loads. Every implementation promises:
 
     EX1  `start` returns without waiting for the data operation; called again for the same (tenant,
-         job, attempt) it finds the work begun before and returns the same handle. `detached` says
-         whether the work outlives the process that started it.
-    EX2  `poll` says RUNNING, SUCCEEDED, FAILED, CANCELLED or LOST. It works without a handle; for
-         detached work, and for what the ledger proves, also from another process. It blocks at most
-         *wait* seconds and returns early when the work ends. LOST is said only after a grace of 30 s
-         since ``claimed_at``, when no session of the task is open and no evidence of completion
-         exists. An executor whose every session lives in this process may say LOST at once.
-    EX3  An export writes below its task's location only; attempts never share one. Zero rows are a
-         success with a schema.
+         job, attempt) in one process it finds the work begun before and returns the same handle.
+         From another process a load finds its ledger row; an export may run twice, and then the
+         results list the files of one run. `detached` says whether the work outlives the process that
+         started it.
+    EX2  `poll` says RUNNING, SUCCEEDED, FAILED, CANCELLED or LOST. It works without a handle, at a cost
+         that the adapter states; for detached work, and for what the ledger proves, also from another
+         process. It may take the next step of the work, any number of times from anywhere. It blocks
+         at most *wait* seconds, for locks too, and returns early when the work ends. LOST is said only
+         after a grace of 30 s since ``claimed_at``, when no session of the task is open and no
+         evidence of completion exists; of a finished export it may end after 24 hours. An executor
+         whose every session lives in this process may say LOST at once.
+    EX3  An export writes below its task's location only; attempts never share one. Files that its
+         results do not list may lie there too. Zero rows are a success with columns.
     EX4  A load is atomic: all good records or none. It is applied at most once per (tenant, job),
          whatever the number of attempts, workers and crashes: the ledger row flips in the load's own
          transaction. A task for an applied load reports SUCCEEDED with the first one's counts.
-    EX5  Up to ``max_failed_records`` bad records are set aside with record ordinal, line where known,
-         column, code and reason, in upload order; one more fails the load, changes nothing, and
-         still reports them (the budget's worth and one).
-    EX6  `cancel` ends the work and closes its ledger row: it proves NONE or APPLIED, or says PENDING
-         (ask again); idempotent, silent for what has ended. A closed row is never applied afterwards.
-         For an export NONE means that no session of the task runs any more. A new attempt reopens the
-         row of an attempt that was cancelled because it was lost; `close_ledger` = True forbids that
-         for good.
+    EX5  Up to ``max_failed_records`` bad records are set aside with record ordinal or line (at least
+         one of them), column where known, code and reason, in upload order; one more fails the load,
+         changes nothing, and still reports them (the budget's worth and one).
+    EX6  `cancel` ends the work and closes its ledger row, making a closed one if there is none: it
+         proves NONE or APPLIED, or says PENDING (ask again), also while a lock on the ledger is held;
+         it waits some seconds at most, is idempotent, and silent for what has ended. A closed row is
+         never applied afterwards. For an export NONE means that no session of the task runs any more.
+         A new attempt reopens the row of an attempt that was cancelled because it was lost;
+         `close_ledger` = True forbids that for good.
     EX7  The tenant's part of the work runs under the task's session, ledger statements under the
-         worker's own; everything carries `Task.label`; nothing leaks to the next task.
+         worker's own, but for the one that belongs to the load's transaction: the adapter says how
+         that one is allowed. Everything carries `Task.label`; nothing leaks to the next task. Where a
+         warehouse has no sessions or labels, the adapter says so.
 
     Failures of the work are told by `poll`, never raised; what is raised is `BackendUnavailableError`
     (not done), `OutcomeUnknownError`, `BackendError`, `ClosedError`, `MissingExtraError`.
@@ -131,11 +138,11 @@ class Executor(abc.ABC):
     """sqlglot's name of its SQL."""
 
     @abc.abstractmethod
-    def check(self, spec: Spec, /) -> None:
-        """Refuse a spec that this executor can never run; looks at the spec only, does no I/O.
+    def check(self, spec: Spec, session: Session, /) -> None:
+        """Refuse a spec or a session that this executor can never run; looks at these only, no I/O.
 
         Raises:
-            InvalidSpecError: a format, compression or option that is not had here.
+            InvalidSpecError: a format, compression, option or user that is not had here.
         """
 
     @abc.abstractmethod

@@ -52,10 +52,11 @@ class JobStore(abc.ABC):
     """Keeps jobs, one per (tenant, job id). Every implementation promises:
 
     JS1  `get` returns exactly what was last stored, field for field, and sees every finished write.
+         The domain bounds a job's size, so that no write fails for it (256 KB as a document).
     JS2  `replace` is a compare-and-set on the version: of concurrent calls from one version exactly
          one wins; a loser gets `JobConflictError` with the job as it now is, and nothing changed.
-         Repeating a write whose first try was applied (a lost reply, a retry inside a driver)
-         succeeds.
+         A try that the adapter or its driver repeats within one call is one write: its late or lost
+         reply is no conflict. After `OutcomeUnknownError` the caller reads before it repeats.
     JS3  `add` never overwrites (`JobExistsError`). A job with an idempotency key reserves (tenant,
          key) in the same atomic write: same key and same `Job.fingerprint` returns the first job,
          replayed; another fingerprint raises `IdempotencyConflictError`. A refused `add` does not
@@ -69,17 +70,19 @@ class JobStore(abc.ABC):
          exactly once; the cursor is opaque and only ever yields the asking tenant's jobs.
     JS6  `due` gives at most *per_tenant* jobs of one tenant, oldest first, and moves on through the
          tenants from call to call: each tenant with a due job is reached within
-         ``ceil(tenants / limit) + 1`` calls on one instance, whatever any tenant has queued. It costs
-         one index seek per tenant visited; may lag by seconds, may repeat, never loses.
-    JS7  For `get`, `find` and keys a job past its ttl does not exist, deleted or not; `due` still
-         gives it until `delete`.
+         ``ceil(tenants / limit) + 1`` calls on one instance, *tenants* being those with any ``due_at``,
+         whatever any of them has queued. It costs one index seek per tenant passed; may lag by
+         seconds, may repeat, never loses. What this version cannot read is passed over.
+    JS7  For `get`, `find` and keys a job past its ttl, by the store's clock, does not exist, deleted or
+         not; `add` of its id, `replace` and `due` still see it until `delete`.
     JS8  `live` and `backlog` cost what they return.
 
     Not promised: a snapshot over several calls; an order between tenants; that a job past its ttl is
     deleted by the store itself.
 
-    Driver exceptions arrive as `BackendUnavailableError` (not done), `OutcomeUnknownError` (may have
-    been done) or `BackendError`, the original as ``__cause__``. After `close`, `ClosedError`.
+    Driver exceptions arrive as `BackendUnavailableError` (no try of it was done),
+    `OutcomeUnknownError` (one may have been) or `BackendError`, the original as ``__cause__``. After
+    `close`, `ClosedError`.
     One instance serves any number of threads; construction does no I/O.
     """
 

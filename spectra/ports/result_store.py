@@ -75,11 +75,13 @@ class ResultStore(abc.ABC):
     the folder's location followed by a name of ``A-Z a-z 0-9 . _ -``. Every implementation promises:
 
     RS1  An object becomes visible whole or not at all; what was written is what is read.
-    RS2  An upload target accepts one object at one key, of at most the given bytes, until an instant;
-         a download link serves one object until an instant; both fail after it, and when altered.
+    RS2  An upload target writes at one key, whole objects of at most the given bytes, any number of
+         times; a download link serves one object. Of both no request is accepted that begins after
+         the instant, or is altered. The instant may be earlier than asked, never later.
     RS3  Locations are made by the store from tenant, job, area and attempt; no input can point
          outside.
-    RS4  `delete` removes everything below a location, any number of objects; idempotent.
+    RS4  `delete` removes everything that lies below a location when it is called, any number of
+         objects; idempotent. Old versions are the bucket's configuration.
     RS5  Reading and writing stream: memory does not grow with size.
     RS6  `copy` happens inside the store and only if the source still has that etag, else
          `UploadChangedError`.
@@ -92,6 +94,9 @@ class ResultStore(abc.ABC):
 
     scheme: str
     """Of its locations: ``s3``, ``file``, ``memory``."""
+
+    max_upload_bytes: int | None = None
+    """The largest object that an upload target can take; None if there is no bound."""
 
     @abc.abstractmethod
     def location(

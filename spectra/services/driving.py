@@ -10,7 +10,7 @@ from typing import Final
 
 import attrs
 
-from spectra.domain import Category, Counts, Effect, Files, Job, JobError, JobState
+from spectra.domain import Category, Counts, Effect, Files, Job, JobError, JobState, Progress
 from spectra.errors import BackendError, SpectraError
 from spectra.ports import Area, Execution, Status, Task
 from spectra.services.ending import Ender, task_of
@@ -60,7 +60,10 @@ class Driver:
             return self._failed_attempt(job, _lost(str(exc), code=exc.code), Execution(status=Status.LOST))
         if handle is None or handle == job.handle:
             return job
-        # Kept in the image only: the handle is a hint, and the next write stores it.
+        if self.detached(job):
+            # Whoever polls next may be elsewhere, where a search by label is slow or rationed.
+            told = job.report(at=self._now(), progress=job.progress or Progress(0), handle=handle)
+            return self._write(job, told, "job.progressed")
         return job.evolved(handle=handle)
 
     def carry_on(self, job: Job, *, wait: float = 0) -> Job:
@@ -110,8 +113,9 @@ class Driver:
         lease = job.lease
         mine = lease is not None and lease.worker == self.name
         after = job
-        if execution.progress is not None:
-            after = job.report(at=now, progress=execution.progress, handle=execution.handle)
+        if execution.progress is not None or execution.handle not in (None, job.handle):
+            progress = execution.progress or job.progress or Progress(0)
+            after = job.report(at=now, progress=progress, handle=execution.handle)
         progressed = after.progress != job.progress and now - job.updated_at >= PROGRESS_EVERY
         left = (lease.until - now).total_seconds() if lease is not None else 0.0
         if mine and not progressed and left > self._lease_length(job, now) * 2 / 3:

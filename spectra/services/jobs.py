@@ -79,7 +79,7 @@ class JobService:
             SqlSyntaxError, SqlRefusedError: the export's SQL.
             IdempotencyConflictError: the key belongs to another request.
         """
-        self.executor.check(spec)
+        self.executor.check(spec, caller.session)
         if isinstance(spec, ExportSpec):
             self.check_sql(spec, self.executor.dialect)
         job = self._new(caller, spec, idempotency_key=idempotency_key, labels=labels)

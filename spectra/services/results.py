@@ -15,6 +15,7 @@ from spectra.ports import Area, Clock, ResultStore
 __all__ = ["ResultLinks", "ResultPart", "Results", "read_manifest", "write_manifest"]
 
 MANIFEST = "manifest.json"
+COLUMNS_IN_JOB = 100
 
 
 @attrs.frozen(kw_only=True)
@@ -56,8 +57,9 @@ def write_manifest(store: ResultStore, folder: str, files: Files, name: str) -> 
     }
     with store.open_write(location) as writer:
         writer.write(json.dumps(body).encode())
-    # The job keeps the folder's facts alone: thousands of parts would not fit into its item.
-    return attrs.evolve(files, parts=(), manifest=location)
+    # The job keeps the folder's facts alone: thousands of parts or columns would not fit into its item.
+    columns = files.columns if len(files.columns) <= COLUMNS_IN_JOB else ()
+    return attrs.evolve(files, parts=(), columns=columns, manifest=location)
 
 
 def read_manifest(store: ResultStore, files: Files) -> Files:
@@ -68,7 +70,9 @@ def read_manifest(store: ResultStore, files: Files) -> Files:
         body = json.load(stream)
     folder = files.manifest.rpartition("/")[0] + "/"
     return attrs.evolve(
-        files, parts=tuple(Part(folder + p["name"], p["bytes"], p["rows"]) for p in body["parts"])
+        files,
+        parts=tuple(Part(folder + p["name"], p["bytes"], p["rows"]) for p in body["parts"]),
+        columns=tuple(Column(c["name"], c["type"]) for c in body["columns"]),
     )
 
 

@@ -621,8 +621,8 @@ class ExecutorContract:
 
     def test_check_refuses_what_is_not_had(self, house: Harness) -> None:
         with pytest.raises(InvalidSpecError):
-            house.executor.check(ExportSpec(query="select 1", compression="BZIP2"))
-        house.executor.check(ExportSpec(query="select 1", compression="GZIP"))
+            house.executor.check(ExportSpec(query="select 1", compression="BZIP2"), Session())
+        house.executor.check(ExportSpec(query="select 1", compression="GZIP"), Session())
 
     def test_close_ends_the_work_and_is_final(self, house: Harness) -> None:
         executor: Executor = house.executor

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from spectra.adapters.memory import MemoryExecutor, MemoryResultStore
-from spectra.domain import ExportSpec
+from spectra.domain import ExportSpec, Session
 from spectra.errors import ExecutorError, InvalidSpecError
 from tests.contract.executor_contract import ExecutorContract, Harness, QueryRunnerContract
 
@@ -23,7 +23,7 @@ class TestMemoryExecutor(ExecutorContract, QueryRunnerContract):
     def test_what_sqlite_lacks_is_refused_at_once(self, house: Harness) -> None:
         for options in ({"content_type": "PARQUET"}, {"compression": "ZSTD"}):
             with pytest.raises(InvalidSpecError):
-                house.executor.check(ExportSpec(query="select 1", **options))
+                house.executor.check(ExportSpec(query="select 1", **options), Session())
 
     @pytest.mark.parametrize(
         "sql",

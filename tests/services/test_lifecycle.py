@@ -291,3 +291,17 @@ def test_labels_actor_and_session_are_kept(house) -> None:
     ).job
     assert (dict(job.labels), job.history[0].actor) == ({"a": "b"}, "bob")
     assert house.jobs.get(ME, job.job_id) == job
+
+
+def test_a_thousand_columns(house) -> None:
+    names = [f"column_{i}" for i in range(1_000)]
+    query = "select " + ", ".join(f"{i} as {name}" for i, name in enumerate(names))
+    job = house.done(house.export(query))
+    assert job.results.columns == ()
+    results = house.jobs.results(ME, job.job_id)
+    assert [column.name for column in results.schema] == names
+
+
+def test_parameters_are_bounded_together() -> None:
+    with pytest.raises(InvalidSpecError, match="together"):
+        ExportSpec(query="select :a, :b", parameters={"a": "x" * 60_000, "b": "y" * 60_000})

@@ -18,7 +18,7 @@ from spectra.adapters.embedded.ledger import Ledger, create
 from spectra.adapters.embedded.loader import Loader
 from spectra.adapters.embedded.warehouse import Warehouse, driver
 from spectra.adapters.embedded.work import Stopped, Work
-from spectra.domain import Category, Compression, Effect, JobError, LoadSpec, Spec
+from spectra.domain import Category, Compression, Effect, JobError, LoadSpec, Session, Spec
 from spectra.errors import ClosedError, InvalidCursorError, InvalidSpecError, SpectraError
 from spectra.ports import (
     Clock,
@@ -86,7 +86,7 @@ class DuckDBExecutor(Executor, QueryRunner):
         with self._warehouse.translated():
             return self._warehouse.cursor(plain=True)
 
-    def check(self, spec: Spec, /) -> None:
+    def check(self, spec: Spec, session: Session, /) -> None:
         if spec.compression is Compression.BZIP2:
             raise InvalidSpecError("compression", "BZIP2 is not had here; use NONE, GZIP or ZSTD")
 

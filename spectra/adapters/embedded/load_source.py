@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import csv
+import functools
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -17,7 +17,10 @@ from spectra.adapters.embedded.work import Work
 from spectra.domain import Compression, ContentType, LoadSpec
 from spectra.errors import MissingExtraError
 
-__all__ = ["Record", "Source", "opened", "prepare"]
+__all__ = ["LONGEST", "Record", "Source", "opened", "prepare"]
+
+LONGEST: Final = 64 << 20
+"""Of a record; what is longer is one whose end is missing."""
 
 _BLOCK: Final = 1 << 20
 _BOM: Final = b"\xef\xbb\xbf"
@@ -68,7 +71,14 @@ class Source:
     def fields(self, data: bytes) -> list[str]:
         """The fields of a CSV record."""
         text = data.decode("utf-8", "replace").rstrip("\r\n")
-        return next(csv.reader([text], delimiter=self.spec.delimiter, strict=False), [])
+        found, field, at = [], _field(self.spec.delimiter), 0
+        while match := field.match(text, at):
+            quoted, rest, end = match.groups()
+            found.append(rest if quoted is None else quoted.replace('""', '"') + rest)
+            at = match.end()
+            if not end:
+                break
+        return found
 
 
 def prepare(work: Work, scratch: Path) -> Source:
@@ -94,9 +104,16 @@ def prepare(work: Work, scratch: Path) -> Source:
     if not _regular(work, path, spec):
         regular = scratch / "regular"
         with regular.open("wb") as target:
-            for _, data in _records(path, spec):
+            for line, data in _records(path, spec):
                 work.check()
-                target.write(data.rstrip(b"\r\n") + b"\n")
+                plain = data.rstrip(b"\r\n")
+                if b"\r" in plain and b'"' not in plain:
+                    raise refusal(
+                        "MIXED_LINE_ENDINGS",
+                        f"line {line} has a carriage return inside; quote that field, or end all lines alike",
+                        line=line,
+                    )
+                target.write(plain + b"\n")
         return Source(spec, regular, path)
     return Source(spec, path, path)
 
@@ -168,17 +185,18 @@ def _check_array(path: Path, spec: LoadSpec) -> None:
 
 def _regular(work: Work, path: Path, spec: LoadSpec) -> bool:
     """Whether no line is blank and all end alike, so that a scan's record numbers are ours."""
-    crlf = lf = cr = 0
+    crlf = lf = cr = unended = 0
     last = b"\n"  # a newline at the very beginning is a blank line, too
     with path.open("rb") as file:
         while block := file.read(_BLOCK):
             work.check()
-            text = last + block
-            if (
-                b"\n\n" in text
-                or b"\n\r" in text
-                or (spec.content_type is ContentType.JSON and b"\n " in text)
-            ):
+            unended = 0 if b"\n" in block or b"\r" in block else unended + len(block)
+            if unended > LONGEST:
+                raise refusal("TOO_LONG", f"line {lf + 1} is longer than {LONGEST >> 20} MiB", line=lf + 1)
+            text = last + (block if lf or cr else block.removeprefix(_BOM))
+            if b"\n\n" in text or b"\n\r" in text:
+                return False
+            if spec.content_type is ContentType.JSON and (b"\n " in text or b"\n\t" in text):
                 return False
             if b"\r" in text:
                 crlf += text.count(b"\r\n")
@@ -195,32 +213,41 @@ def _lines(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         begin = file.read(_BLOCK)
         file.seek(0)
-        if b"\r" in begin and b"\n" not in begin:
-            # Lines that end in CR alone, as old programs write them.
-            rest = file.read().replace(b"\r", b"\n").splitlines(keepends=True)
-            yield from rest
+        if b"\r" not in begin or b"\n" in begin:
+            yield from file
             return
-        yield from file
+    # Lines that end in CR alone, as old programs write them.
+    with path.open(encoding="latin-1", newline="\r") as text:
+        for line in text:
+            yield line.encode("latin-1").replace(b"\r", b"\n")
 
 
 def _records(path: Path, spec: LoadSpec) -> Iterator[tuple[int, bytes]]:
     """Physical line and bytes of every record, blank lines left out."""
     whole = _whole_csv(spec.delimiter) if spec.content_type is ContentType.CSV else None
-    pending = b""
-    begun = 0
+    pieces: list[bytes] = []
+    begun = size = 0
     for number, line in enumerate(_lines(path), 1):
-        data = pending + line if pending else line
-        if number == 1:
-            data = data.removeprefix(_BOM)
-        if not pending:
+        data = line.removeprefix(_BOM) if number == 1 else line
+        if whole is not None and (pieces or b'"' in data):
+            # Inside a quoted field, the rest of it reads like a field that begins with a quote.
+            ended = whole(b'"' + data.rstrip(b"\r\n") if pieces else data.rstrip(b"\r\n"))
+            begun = begun if pieces else number
+            if not ended:
+                pieces.append(data)
+                size += len(data)
+                if size > LONGEST:
+                    break
+                continue
+        if pieces:
+            data = b"".join((*pieces, data))
+            pieces.clear()
+            size = 0
+        else:
             begun = number
-        if whole is not None and b'"' in data and not whole(data.rstrip(b"\r\n")):
-            pending = data
-            continue
-        pending = b""
         if data.strip(b"\r\n") and (whole is not None or data.strip()):
             yield begun, data
-    if pending:
+    if pieces:
         raise refusal(
             "UNTERMINATED_QUOTE",
             f"a quote that is opened in the record at line {begun} is never closed; close it, or double it",
@@ -228,8 +255,19 @@ def _records(path: Path, spec: LoadSpec) -> Iterator[tuple[int, bytes]]:
         )
 
 
+@functools.cache
 def _whole_csv(delimiter: str) -> Callable[[bytes], object]:
     """Tells whether a record ends here, and not inside a quoted field."""
     d = re.escape(delimiter.encode())
-    field = rb'(?:"(?:[^"]|"")*+"[^' + d + rb']*+|[^"' + d + rb"][^" + d + rb"]*+)?+"
+    # A delimiter of several bytes is no class of characters.
+    other, first = rb"(?:(?!" + d + rb").)*+", rb'(?!"|' + d + rb").(?:(?!" + d + rb").)*+"
+    if len(delimiter.encode()) == 1:
+        other, first = rb"[^" + d + rb"]*+", rb'[^"' + d + rb"][^" + d + rb"]*+"
+    field = rb'(?:"[^"]*+(?:""[^"]*+)*+"' + other + rb"|" + first + rb")?+"
     return re.compile(field + rb"(?:" + d + field + rb")*+", re.DOTALL).fullmatch
+
+
+@functools.cache
+def _field(delimiter: str) -> re.Pattern[str]:
+    d = re.escape(delimiter)
+    return re.compile(rf'(?:"([^"]*+(?:""[^"]*+)*+)"?+)?+([^{d}]*+)({d}|\Z)', re.DOTALL)

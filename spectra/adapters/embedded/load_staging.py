@@ -15,7 +15,7 @@ from typing import Final
 import attrs
 
 from spectra.adapters.embedded.failures import refusal
-from spectra.adapters.embedded.load_source import Source
+from spectra.adapters.embedded.load_source import LONGEST, Source
 from spectra.adapters.embedded.load_target import Target, TargetColumn
 from spectra.adapters.embedded.work import Work
 from spectra.domain import ContentType, LoadSpec, Operation
@@ -24,7 +24,6 @@ from spectra.sql.literals import literal
 __all__ = ["COLUMNS", "Fault", "Staged", "Torn", "stage"]
 
 COLUMNS: Final = 10_000
-_LINE: Final = 64 << 20
 
 
 class Fault(IntEnum):
@@ -102,23 +101,38 @@ def _csv(work: Work, source: Source, target: Target) -> Staged:
     scan = (
         f"read_csv($1, columns = {{{fields}}}, auto_detect = false, header = {str(spec.header).lower()},"
         f" delim = {_text(spec.delimiter)}, quote = '\"', escape = '\"', nullstr = {_text(token)},"
-        f" compression = 'none', max_line_size = {_LINE}, store_rejects = true, rejects_limit = 0,"
+        f" compression = 'none', max_line_size = {LONGEST}, store_rejects = true, rejects_limit = 0,"
         " rejects_line_size_limit = 64)"
     )
     raw = f"SELECT row_number() OVER () AS g, * FROM {scan}"
     torn = _scan(
         work, source, spec, columns, raw, [f"TRY_CAST(c{i} AS {c.type})" for i, c in enumerate(columns)]
     )
-    if any(t.code == "BROKEN_QUOTES" for t in torn):
-        for _ in source.records():
-            work.check()  # one quote that is never closed would have swallowed the rest of the file
-    return _staged(work, columns, names, torn, int(spec.header))
+    staged = _staged(work, columns, names, torn, int(spec.header))
+    if any(t.code in {"BROKEN_QUOTES", "TOO_LONG"} for t in torn):
+        _count(work, source, staged)
+    return staged
+
+
+def _count(work: Work, source: Source, staged: Staged) -> None:
+    """Make sure that no quote has swallowed records: one that is never closed takes all that follow."""
+    total = 0
+    for _ in source.records():
+        work.check()
+        total += 1
+    if total != staged.total:
+        first = next(t.ordinal for t in staged.torn if t.code in {"BROKEN_QUOTES", "TOO_LONG"})
+        raise refusal(
+            "BROKEN_QUOTES",
+            f"the quotes of record {first:,} do not pair, and hide where records end; double those inside a field",
+            record=first,
+        )
 
 
 def _json(work: Work, source: Source, target: Target) -> Staged:
     lines = (
         "read_csv($1, columns = {'l': 'VARCHAR'}, auto_detect = false, header = false, delim = '\x01',"
-        f" quote = '', escape = '', nullstr = '\x02', compression = 'none', max_line_size = {_LINE},"
+        f" quote = '', escape = '', nullstr = '\x02', compression = 'none', max_line_size = {LONGEST},"
         " store_rejects = true, rejects_limit = 0, rejects_line_size_limit = 64)"
     )
     work.run("DROP TABLE IF EXISTS lines")
@@ -185,10 +199,8 @@ def _scan(
     faults, values = [f"WHEN {malformed} THEN {Fault.MALFORMED.at()}"], []
     for i, column in enumerate(columns):
         wrong = f"c{i} IS NOT NULL AND t{i} IS NULL"
-        if column.is_integer:
-            # DuckDB would round.
-            exact = f"TRY_CAST(c{i}::VARCHAR AS DOUBLE)"
-            wrong = f"({wrong} OR contains(c{i}::VARCHAR, '.') AND {exact} <> trunc({exact}))"
+        if changed := column.changed(f"c{i}::VARCHAR", f"t{i}"):
+            wrong = f"({wrong} OR {changed})"
         faults.append(f"WHEN {wrong} THEN {Fault.CAST.at(i)}")
         values.append(f"WHEN {Fault.CAST.at(i)} THEN c{i}::VARCHAR")
     for i, column in enumerate(columns):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -16,6 +17,7 @@ from spectra.sql.identifiers import parts, quote
 
 __all__ = ["Target", "TargetColumn", "inspect"]
 
+_EXACT: Final = 18
 _INTEGERS: Final = frozenset(
     f"{sign}{size}INT" for sign in ("", "U") for size in ("TINY", "SMALL", "BIG", "HUGE", "")
 ) | {"INTEGER", "UINTEGER"}
@@ -30,10 +32,23 @@ class TargetColumn:
     required: bool
     has_default: bool
 
-    @property
-    def is_integer(self) -> bool:
-        """Whether a fraction would be rounded away."""
-        return self.type in _INTEGERS
+    def changed(self, text: str, value: str) -> str | None:
+        """A condition that *value* is not what *text* says: DuckDB rounds, and cuts the time off a date.
+
+        The first half is cheap and seldom true, the second is exact.
+        """
+        if self.type in _INTEGERS:
+            exact = f"TRY_CAST({text} AS DOUBLE)"
+            return f"{text} SIMILAR TO '.*[.eE].*' AND {exact} <> trunc({exact})"
+        if self.type == "DATE":
+            return f"length({text}) > 10 AND TRY_CAST({text} AS TIMESTAMP) <> {value}"
+        if (decimal := re.fullmatch(r"DECIMAL\(\d+,\s*(\d+)\)", self.type)) and int(decimal[1]) < _EXACT:
+            digits = f"length({text}) - strpos({text}, '.') > {decimal[1]}"
+            return (
+                f"{text} SIMILAR TO '.*[.eE].*' AND {digits}"
+                f" AND TRY_CAST({text} AS DECIMAL(38, {_EXACT})) <> {value}"
+            )
+        return None
 
 
 @attrs.frozen

@@ -22,6 +22,7 @@ from spectra.domain import (
     JobError,
     LoadSpec,
     Progress,
+    Session,
     Spec,
 )
 from spectra.errors import (
@@ -124,7 +125,7 @@ class MemoryExecutor(Executor, QueryRunner):
         self._alive()
         return self._warehouse.connect()
 
-    def check(self, spec: Spec, /) -> None:
+    def check(self, spec: Spec, session: Session, /) -> None:
         if spec.content_type is ContentType.PARQUET:
             raise InvalidSpecError("content_type", "PARQUET is not had in memory; use CSV or JSON")
         if spec.compression not in (Compression.NONE, Compression.GZIP):
