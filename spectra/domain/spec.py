@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar, cast
 
 import attrs
 
@@ -74,7 +74,7 @@ class LineEnding(StrEnum):
 
 
 class OnDuplicateKey(StrEnum):
-    """Which of several records with one key counts: the others fail (`ERROR`: all of them)."""
+    """Which of several records with one key counts, the others having no effect; `ERROR`: all fail."""
 
     ERROR = "error"
     FIRST = "first"
@@ -121,6 +121,11 @@ def _on_duplicate_key(value: str) -> OnDuplicateKey:
 
 def _on_missing_key(value: str) -> OnMissingKey:
     return _member(OnMissingKey, "on_missing_key", value)
+
+
+def _names(value: Sequence[str]) -> tuple[str, ...]:
+    # One text is a sequence too, and almost surely a mistake: it is left for the check to refuse.
+    return tuple(value) if isinstance(value, list) else cast(tuple[str, ...], value)
 
 
 def _check_flag(_: object, attribute: attrs.Attribute[bool], value: bool) -> None:
@@ -211,7 +216,7 @@ class LoadSpec(_FileFormat):
 
     operation: Operation = attrs.field(converter=_operation)
     object: str = attrs.field(validator=bounded_text(1024, min_bytes=1))
-    key_columns: tuple[str, ...] = attrs.field(default=())
+    key_columns: tuple[str, ...] = attrs.field(default=(), converter=_names)
     max_failed_records: int = 0
     on_duplicate_key: OnDuplicateKey = attrs.field(default=OnDuplicateKey.ERROR, converter=_on_duplicate_key)
     on_missing_key: OnMissingKey = attrs.field(default=OnMissingKey.REJECT, converter=_on_missing_key)
@@ -228,7 +233,7 @@ class LoadSpec(_FileFormat):
     def _check_keys(self) -> None:
         keys = self.key_columns
         if not isinstance(keys, tuple):
-            raise InvalidSpecError("key_columns", "must be a tuple of column names")
+            raise InvalidSpecError("key_columns", "must be a list or tuple of column names")
         for name in keys:
             check_text("key_columns", name, 127, min_bytes=1)
         if len(keys) > MAX_KEY_COLUMNS or len({k.casefold() for k in keys}) != len(keys):

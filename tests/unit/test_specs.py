@@ -198,3 +198,11 @@ def test_retention_bounds() -> None:
         Retention(jobs=timedelta(days=1), results=timedelta(days=2))
     with pytest.raises(InvalidSpecError):
         Retention(run=timedelta(0))
+
+
+def test_key_columns_may_be_a_list_and_not_one_text() -> None:
+    spec = LoadSpec(operation="upsert", object="t", key_columns=["a", "b"])
+    assert spec.key_columns == ("a", "b")
+    assert spec == LoadSpec(operation="upsert", object="t", key_columns=("a", "b"))
+    with pytest.raises(InvalidSpecError, match="list or tuple"):
+        LoadSpec(operation="upsert", object="t", key_columns="id")  # type: ignore[arg-type]
