@@ -279,7 +279,8 @@ class Job(JobRecord):
         entry = HistoryEntry(
             event=event, before=self.state, after=after, at=at, actor=actor, reason=reason, attempt=attempt
         )
-        return self.evolved(state=after, updated_at=at, history=appended(self.history, entry), **changes)
+        changes.update(state=after, updated_at=at, history=appended(self.history, entry))
+        return self.evolved(**changes)
 
 
 def _ended(at: datetime, retention: Retention) -> dict[str, Any]:

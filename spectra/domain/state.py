@@ -20,6 +20,8 @@ class JobState(StrEnum):
     FAILED = "Failed"
     ABORTED = "Aborted"
 
+    __hash__ = str.__hash__  # Enum's own does the same in Python, at every look into a table
+
     @property
     def is_terminal(self) -> bool:
         """Whether no event ever leaves this state."""
@@ -34,6 +36,8 @@ class Event(StrEnum):
     COMPLETE = "complete"
     FAIL = "fail"
     ABORT = "abort"
+
+    __hash__ = str.__hash__
 
 
 _S, _E = JobState, Event
