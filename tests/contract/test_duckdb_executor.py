@@ -166,7 +166,8 @@ def test_schemas_defaults_and_generated_columns(harness: Harness) -> None:
 def test_check_constraints_fail_the_load_and_say_so(harness: Harness) -> None:
     harness.sql("create table t (id integer check (id < 10))")
     execution = harness.load("id\n1\n11\n", object="t")
-    assert (execution.status, execution.error.code) == (Status.FAILED, "CONSTRAINT_VIOLATION")
+    assert (execution.status, execution.error.code) == (Status.FAILED, "TOO_MANY_FAILED_RECORDS")
+    assert execution.error.details["reason"] == "CHECK"
     assert harness.sql("select * from t") == []
 
 

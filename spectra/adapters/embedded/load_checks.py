@@ -13,6 +13,7 @@ from spectra.sql.identifiers import quote
 
 __all__ = ["check", "failures"]
 
+_SEVERAL: Final = COLUMNS - 1
 _FAILED: Final = f"f < {Fault.SUPERSEDED.at()}"
 
 
@@ -22,6 +23,8 @@ def check(work: Work, spec: LoadSpec, target: Target, staged: Staged) -> tuple[i
     Runs in the load's transaction, so that what it sees of the table is what the load changes.
     """
     if staged.total > len(staged.torn):
+        if spec.operation is not Operation.DELETE:
+            _check_conditions(work, target, staged)
         if spec.operation is Operation.INSERT:
             _check_unique(work, target, staged)
         else:
@@ -47,7 +50,8 @@ def failures(work: Work, staged: Staged, limit: int) -> list[Failure]:
 
 
 def _failure(staged: Staged, ordinal: int, fault: Fault, at: int, value: str | None) -> Failure:
-    column = staged.columns[at] if fault in (Fault.CAST, Fault.NULL_KEY, Fault.NOT_NULL) else None
+    about_one = fault in (Fault.CAST, Fault.NULL_KEY, Fault.NOT_NULL, Fault.CHECK) and at != _SEVERAL
+    column = staged.columns[at] if about_one else None
     name = None if column is None else column.name
     message = {
         Fault.CAST: f"cannot be read as {column.type if column else ''}",
@@ -56,10 +60,24 @@ def _failure(staged: Staged, ordinal: int, fault: Fault, at: int, value: str | N
         Fault.MALFORMED: "not a JSON object",
         Fault.DUPLICATE_KEY: "several records of the upload have this key",
         Fault.UNIQUE_VIOLATION: "another row or an earlier record has these values, which must be unique",
+        Fault.CHECK: "a check of the table forbids it",
         Fault.NOT_FOUND: "no row of the table has this key",
     }[fault]
     category = Category.RESOURCE if fault is Fault.NOT_FOUND else Category.VALIDATION
     return Failure(ordinal, fault.name, message, name, value, category)
+
+
+def _check_conditions(work: Work, target: Target, staged: Staged) -> None:
+    for condition, names in target.checks:
+        places = _places(staged, names)
+        if not places:
+            continue  # it is about what the table has, too; the table itself will say
+        fault = Fault.CHECK.at(places[0] if len(places) == 1 else _SEVERAL)
+        values = ", ".join(f"t{i} AS {quote(name)}" for name, i in zip(names, places, strict=True))
+        work.run(
+            f"UPDATE stage SET f = {fault}, v = {_shown(places)} WHERE f IS NULL AND g IN (SELECT spectra_g FROM"
+            f" (SELECT g AS spectra_g, {values} FROM stage WHERE f IS NULL) AS {target.alias} WHERE NOT {condition})"
+        )
 
 
 def _check_unique(work: Work, target: Target, staged: Staged) -> None:

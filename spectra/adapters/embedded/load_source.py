@@ -14,7 +14,7 @@ import attrs
 from spectra.adapters.embedded.failures import refusal
 from spectra.adapters.embedded.files import path_of
 from spectra.adapters.embedded.work import Work
-from spectra.domain import Compression, ContentType, LoadSpec
+from spectra.domain import Category, Compression, ContentType, LoadSpec
 from spectra.errors import MissingExtraError
 
 __all__ = ["LONGEST", "Record", "Source", "opened", "prepare"]
@@ -24,6 +24,7 @@ LONGEST: Final = 64 << 20
 
 _BLOCK: Final = 1 << 20
 _BOM: Final = b"\xef\xbb\xbf"
+_QUOTED: Final = re.compile(rb'"[^"]*+(?:""[^"]*+)*+"')
 _MAGIC: Final = {Compression.GZIP: b"\x1f\x8b", Compression.ZSTD: b"\x28\xb5\x2f\xfd"}
 
 
@@ -91,6 +92,10 @@ def prepare(work: Work, scratch: Path) -> Source:
     assert isinstance(spec, LoadSpec)
     assert work.task.upload is not None
     sent = path_of(work.task.upload.location)
+    if not sent.is_file():
+        raise refusal(
+            "UPLOAD_MISSING", "the upload is not there any more; upload it again", category=Category.RESOURCE
+        )
     _check_magic(sent, spec.compression)
     path = sent
     if spec.compression is not Compression.NONE:
@@ -107,7 +112,7 @@ def prepare(work: Work, scratch: Path) -> Source:
             for line, data in _records(path, spec):
                 work.check()
                 plain = data.rstrip(b"\r\n")
-                if b"\r" in plain and b'"' not in plain:
+                if b"\r" in plain and b"\r" in _QUOTED.sub(b"", plain):
                     raise refusal(
                         "MIXED_LINE_ENDINGS",
                         f"line {line} has a carriage return inside; quote that field, or end all lines alike",
@@ -257,17 +262,15 @@ def _records(path: Path, spec: LoadSpec) -> Iterator[tuple[int, bytes]]:
 
 @functools.cache
 def _whole_csv(delimiter: str) -> Callable[[bytes], object]:
-    """Tells whether a record ends here, and not inside a quoted field."""
+    """Tells whether a record ends here, and not inside a quoted field; spaces may stand before a quote."""
     d = re.escape(delimiter.encode())
     # A delimiter of several bytes is no class of characters.
-    other, first = rb"(?:(?!" + d + rb").)*+", rb'(?!"|' + d + rb").(?:(?!" + d + rb").)*+"
-    if len(delimiter.encode()) == 1:
-        other, first = rb"[^" + d + rb"]*+", rb'[^"' + d + rb"][^" + d + rb"]*+"
-    field = rb'(?:"[^"]*+(?:""[^"]*+)*+"' + other + rb"|" + first + rb")?+"
+    other = rb"[^" + d + rb"]*+" if len(delimiter.encode()) == 1 else rb"(?:(?!" + d + rb").)*+"
+    field = rb'(?:[ ]*+"[^"]*+(?:""[^"]*+)*+"' + other + rb'|(?![ ]*+")' + other + rb")"
     return re.compile(field + rb"(?:" + d + field + rb")*+", re.DOTALL).fullmatch
 
 
 @functools.cache
 def _field(delimiter: str) -> re.Pattern[str]:
     d = re.escape(delimiter)
-    return re.compile(rf'(?:"([^"]*+(?:""[^"]*+)*+)"?+)?+([^{d}]*+)({d}|\Z)', re.DOTALL)
+    return re.compile(rf'(?:[ ]*+"([^"]*+(?:""[^"]*+)*+)"[ ]*+)?+([^{d}]*+)({d}|\Z)', re.DOTALL)

@@ -36,8 +36,9 @@ class Fault(IntEnum):
     DUPLICATE_KEY = 5
     UNIQUE_VIOLATION = 6
     NOT_FOUND = 7
-    SUPERSEDED = 8
-    UNMATCHED = 9
+    CHECK = 8
+    SUPERSEDED = 9
+    UNMATCHED = 10
 
     def at(self, column: int = 0) -> int:
         """The number that ``f`` holds."""
@@ -109,7 +110,7 @@ def _csv(work: Work, source: Source, target: Target) -> Staged:
         work, source, spec, columns, raw, [f"TRY_CAST(c{i} AS {c.type})" for i, c in enumerate(columns)]
     )
     staged = _staged(work, columns, names, torn, int(spec.header))
-    if any(t.code in {"BROKEN_QUOTES", "TOO_LONG"} for t in torn):
+    if torn:
         _count(work, source, staged)
     return staged
 
@@ -121,10 +122,10 @@ def _count(work: Work, source: Source, staged: Staged) -> None:
         work.check()
         total += 1
     if total != staged.total:
-        first = next(t.ordinal for t in staged.torn if t.code in {"BROKEN_QUOTES", "TOO_LONG"})
+        first = staged.torn[0].ordinal
         raise refusal(
             "BROKEN_QUOTES",
-            f"the quotes of record {first:,} do not pair, and hide where records end; double those inside a field",
+            f"quotes that do not pair, in record {first:,} or after it, hide where records end; double those in fields",
             record=first,
         )
 

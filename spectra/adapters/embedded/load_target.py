@@ -53,11 +53,14 @@ class TargetColumn:
 
 @attrs.frozen
 class Target:
-    """The table, its columns, and the column sets that must be unique; names as the table has them."""
+    """The table, its columns, what must be unique, what is checked; names as the table has them."""
 
     name: str
+    alias: str
     columns: tuple[TargetColumn, ...]
     unique: tuple[tuple[str, ...], ...]
+    checks: tuple[tuple[str, tuple[str, ...]], ...]
+    """Conditions, and the columns that each one is about."""
 
     def match(self, names: Sequence[str], spec: LoadSpec) -> tuple[TargetColumn, ...]:
         """The table's columns in the order of the upload's *names*.
@@ -145,13 +148,14 @@ def inspect(work: Work, spec: LoadSpec) -> Target:
         " ORDER BY column_index",
         found[0],
     )
-    unique = work.run(
-        f"SELECT constraint_column_names FROM duckdb_constraints() {same}"
-        " AND constraint_type IN ('PRIMARY KEY', 'UNIQUE')",
+    constraints = work.run(
+        f"SELECT constraint_type, constraint_column_names, expression FROM duckdb_constraints() {same}",
         found[0],
     )
     return Target(
         name,
+        quote(found[0][2]),
         tuple(TargetColumn(n, t, not nullable, default is not None) for n, t, nullable, default in columns),
-        tuple(tuple(names) for (names,) in unique),
+        tuple(tuple(names) for kind, names, _ in constraints if kind in {"PRIMARY KEY", "UNIQUE"}),
+        tuple((condition, tuple(names)) for kind, names, condition in constraints if kind == "CHECK"),
     )

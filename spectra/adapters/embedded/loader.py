@@ -14,7 +14,7 @@ from typing import Final
 
 import attrs
 
-from spectra.adapters.embedded.failures import WorkError, is_interrupt, job_error
+from spectra.adapters.embedded.failures import WorkError, is_interrupt, job_error, refusal
 from spectra.adapters.embedded.ledger import Ledger
 from spectra.adapters.embedded.load_checks import check, failures
 from spectra.adapters.embedded.load_reports import Failure, Reports, write
@@ -70,6 +70,10 @@ class Loader:
         except driver().Error as exc:
             if is_interrupt(exc) or work.stopping:
                 raise Stopped from exc
+            if "state machine reached an invalid state" in str(exc):
+                raise refusal(
+                    "MIXED_LINE_ENDINGS", "there are carriage returns inside lines; end all lines alike"
+                ) from exc
             raise WorkError(_without_paths(job_error(exc, code="LOAD_ERROR"))) from exc
 
     def _apply(self, work: Work, spec: LoadSpec, source: Source, target: Target, staged: Staged) -> Execution:
@@ -89,8 +93,8 @@ class Loader:
         self._ledger.settle(work.cursor, work.task, execution)
         if not self._ledger.flip(work.cursor, work.task):
             raise Stopped
-        work.check()
         self._fault("before-commit")
+        work.check()
         work.cursor.execute("COMMIT")
         self._fault("after-commit")
         return execution

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from spectra.adapters.embedded.files import etag, url_of
 from spectra.adapters.embedded.result_store_files import (
+    check_plain,
     create,
     make_folder,
     move_away,
@@ -151,6 +152,7 @@ class DirectoryResultStore(ResultStore):
         self._check_open()
         here = parsed(location, self._url)
         path = self._path / str(here)
+        check_plain(path, self._path)
         with translated("delete"):
             if not os.path.lexists(path):
                 return
@@ -254,7 +256,9 @@ class DirectoryResultStore(ResultStore):
         here = parsed(location, self._url)
         if here.name is None:
             raise InvalidSpecError("location", f"{location!r} is a folder")
-        return here, self._path / str(here)
+        path = self._path / str(here)
+        check_plain(path, self._path)
+        return here, path
 
     def _open(self, location: str) -> BinaryIO:
         return open_plain(self._at(location)[1])

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import random
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -16,9 +18,20 @@ from typing import BinaryIO, Final
 from spectra.adapters.embedded.files import etag
 from spectra.errors import BackendError, BackendUnavailableError, OutcomeUnknownError
 
-__all__ = ["create", "make_folder", "move_away", "open_plain", "prune", "publish", "sweep", "translated"]
+__all__ = [
+    "check_plain",
+    "create",
+    "make_folder",
+    "move_away",
+    "open_plain",
+    "prune",
+    "publish",
+    "sweep",
+    "translated",
+]
 
-_TRIES: Final = 20
+_TRIES: Final = 100
+_PAUSE: Final = 0.005
 _AGE: Final = 24 * 3600
 _BUFFER: Final = 1024 * 1024
 _LATER: Final = frozenset(
@@ -60,6 +73,19 @@ def open_plain(path: Path) -> BinaryIO:
     return file
 
 
+def check_plain(path: Path, root: Path) -> None:
+    """Refuse what a symbolic link below *root* would lead astray.
+
+    Raises:
+        BackendError: a folder on the way is one.
+    """
+    for folder in path.parents:
+        if folder == root:
+            return
+        if folder.is_symlink():
+            raise BackendError("a folder of the job is a symbolic link; put a folder in its place")
+
+
 def create(temporary: Path) -> tuple[Path, BinaryIO]:
     """A new file in the private folder, where nobody looks for objects."""
     path = temporary / f"file-{secrets.token_hex(12)}"
@@ -78,35 +104,26 @@ def publish(draft: Path, target: Path, *, root: Path, now: datetime | None) -> N
     """
     if now is not None:
         _date(draft, target, now)
+    touched: set[Path] = {target.parent}
     for attempt in range(_TRIES):
-        make_folder(target.parent, root=root)
         try:
+            touched |= _make(target.parent, root)
             os.replace(draft, target)
             break
         except FileNotFoundError:
             # somebody deleted the last other file of the job, and the empty folder with it
             if attempt + 1 == _TRIES:
                 raise
+            time.sleep(random.uniform(0, _PAUSE))  # noqa: S311 - no secret
     try:
-        _sync_folder(target.parent)
+        _sync(touched)
     except OSError as exc:
         raise OutcomeUnknownError(f"the file was written, but not surely kept: {exc.strerror}") from exc
 
 
 def make_folder(folder: Path, *, root: Path) -> None:
     """Make *folder* and what is missing above it, and bring each new name to the disk."""
-    for _ in range(_TRIES):
-        if folder.is_dir():
-            return
-        missing = [folder, *(p for p in folder.parents if p.is_relative_to(root) and not p.is_dir())]
-        try:
-            for new in reversed(missing):
-                with contextlib.suppress(FileExistsError):
-                    new.mkdir(mode=0o700, parents=new == root)
-                _sync_folder(new.parent)
-        except FileNotFoundError:
-            continue  # pruned under our hands
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _sync(_make(folder, root))
 
 
 def move_away(path: Path, temporary: Path) -> None:
@@ -116,7 +133,7 @@ def move_away(path: Path, temporary: Path) -> None:
         os.rename(path, trash)
     except (FileNotFoundError, NotADirectoryError):
         return
-    _sync_folder(path.parent)
+    _sync([path.parent])
     _remove(trash)
 
 
@@ -135,13 +152,13 @@ def prune(folder: Path, root: Path) -> None:
 def sweep(temporary: Path, fresh: Path) -> None:
     """Remove what a process that died left in the private folder.
 
-    Ages are told by the time of *fresh*, which was made just now: the clock of the file system, so
-    that no skew between machines makes a file look old that is being written.
+    Ages are told by the time of *fresh*, which was made just now, and by when a file was last touched,
+    not by the time that it says: no clock makes a file look old that is being written.
     """
-    now = fresh.stat().st_mtime
+    now = fresh.stat().st_ctime
     for entry in list(os.scandir(temporary)):
         with contextlib.suppress(OSError):
-            if entry.name.startswith("trash-") or now - entry.stat(follow_symlinks=False).st_mtime > _AGE:
+            if entry.name.startswith("trash-") or now - entry.stat(follow_symlinks=False).st_ctime > _AGE:
                 _remove(Path(entry.path))
 
 
@@ -171,11 +188,24 @@ def _date(draft: Path, target: Path, now: datetime) -> None:
             return
 
 
-def _sync_folder(folder: Path) -> None:
+def _make(folder: Path, root: Path) -> set[Path]:
+    """Make *folder* and what is missing above it; return those that have a new name in them."""
+    if folder.is_dir():
+        return set()
+    missing = [folder, *(p for p in folder.parents if p.is_relative_to(root) and not p.is_dir())]
+    for new in reversed(missing):
+        with contextlib.suppress(FileExistsError):
+            new.mkdir(mode=0o700, parents=new == root)
+    return {new.parent for new in missing}
+
+
+def _sync(folders: Iterable[Path]) -> None:
     if os.name == "nt":  # which cannot open a folder, and keeps its names without being asked
         return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    for folder in folders:
+        with contextlib.suppress(FileNotFoundError):  # deleted meanwhile: nothing to keep
+            handle = os.open(folder, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)

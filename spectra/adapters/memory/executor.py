@@ -5,15 +5,21 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from datetime import datetime
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 from spectra.adapters.memory.exporting import columns_of, export, failure, prepared
 from spectra.adapters.memory.loading import applied, load
-from spectra.adapters.memory.warehouse import LEDGER, Ledger, LoadFailed, Stopped, Warehouse, job_error
+from spectra.adapters.memory.warehouse import (
+    LEDGER,
+    Ledger,
+    LoadFailed,
+    Warehouse,
+    is_interrupt,
+    job_error,
+)
+from spectra.adapters.memory.work import Stopped, Work
 from spectra.domain import (
     Category,
     Compression,
@@ -21,11 +27,11 @@ from spectra.domain import (
     Effect,
     JobError,
     LoadSpec,
-    Progress,
     Session,
     Spec,
 )
 from spectra.errors import (
+    BackendUnavailableError,
     ClosedError,
     ExecutorError,
     InvalidCursorError,
@@ -55,53 +61,6 @@ _PAGE: Final = 100
 _CANCEL_WAIT: Final = 5.0
 
 
-class _Work:
-    """One task: its connection, its stop, its progress, and at last its execution."""
-
-    def __init__(self, task: Task) -> None:
-        self.task = task
-        self.done = threading.Event()
-        self.execution: Execution | None = None
-        self._stop = threading.Event()
-        self._connection: sqlite3.Connection | None = None
-        self._progress = Progress(0)
-
-    def began(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-        self.check()
-
-    def check(self) -> None:
-        if self._stop.is_set():
-            raise Stopped
-
-    def seen(self, records: int, total: int | None = None) -> None:
-        self.check()
-        percent = None if not total else min(99.0, 100 * records / total)
-        self._progress = self._progress.raised_to(Progress(records, percent))
-
-    def stop(self, wait: float) -> bool:
-        self._stop.set()
-        until = time.monotonic() + wait
-        while not self.done.wait(0.02):
-            connection = self._connection
-            if connection is not None:
-                # It may have been closed meanwhile, and then there is nothing to interrupt.
-                with suppress(sqlite3.ProgrammingError):
-                    connection.interrupt()
-            if time.monotonic() >= until:
-                return False
-        return True
-
-    def end(self, execution: Execution) -> None:
-        self.execution = execution
-        self.done.set()
-
-    def state(self) -> Execution:
-        return self.execution or Execution(
-            status=Status.RUNNING, handle=self.task.label, progress=self._progress
-        )
-
-
 class MemoryExecutor(Executor, QueryRunner):
     """Real SQL, real loads, real failed records: EX1 to EX8, all work attached, nothing kept.
 
@@ -115,7 +74,7 @@ class MemoryExecutor(Executor, QueryRunner):
         self._results = results
         self._clock = clock or SystemClock()
         self._warehouse = Warehouse()
-        self._works: dict[tuple[str, str, int], _Work] = {}
+        self._works: dict[tuple[str, str, int], Work] = {}
         self._pool: ThreadPoolExecutor | None = None
         self._lock = threading.Lock()
         self._closed = False
@@ -146,7 +105,7 @@ class MemoryExecutor(Executor, QueryRunner):
             if key not in self._works:
                 if self._pool is None:
                     self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="spectra-memory")
-                work = self._works[key] = _Work(task)
+                work = self._works[key] = Work(task)
                 self._pool.submit(self._do, work)
         return task.label
 
@@ -154,14 +113,21 @@ class MemoryExecutor(Executor, QueryRunner):
         with self._lock:
             self._alive()
             work = self._works.get((task.tenant_id, task.job_id, task.attempt))
+        execution = None
         if work is not None:
             work.done.wait(wait)
-            return work.state()
-        row = self._row(task)
-        if row is not None and row["state"] == "applied":
-            return applied(row, task)
-        status = Status.CANCELLED if row is not None and row["state"] == "closed" else Status.LOST
-        return Execution(status=status, handle=task.label)
+            execution = work.state()
+            if execution.status in (Status.RUNNING, Status.SUCCEEDED):
+                return execution
+        # What stopped an attempt may have been another one, which was faster.
+        try:
+            found, state = self._proved(task)
+        except BackendUnavailableError:
+            return Execution(status=Status.RUNNING, handle=task.label)
+        if found is not None:
+            return found
+        status = Status.LOST if state is None or state == "open" else Status.CANCELLED
+        return execution or Execution(status=status, handle=task.label)
 
     def cancel(self, task: Task, /, *, close_ledger: bool = True) -> Effect:
         with self._lock:
@@ -171,15 +137,20 @@ class MemoryExecutor(Executor, QueryRunner):
                 for (tenant, job, attempt), work in self._works.items()
                 if (tenant, job) == (task.tenant_id, task.job_id) and attempt <= task.attempt
             ]
-        if not all(work.stop(_CANCEL_WAIT) for work in works):
+        for work in works:
+            work.tell()
+        until = time.monotonic() + _CANCEL_WAIT
+        if not all(work.stop(until) for work in works):
             return Effect.PENDING
         if not isinstance(task.spec, LoadSpec):
             return Effect.NONE
-        if close_ledger:
+        try:
+            if not close_ledger:
+                return Effect.NONE if self._proved(task)[0] is None else Effect.APPLIED
             with self._warehouse.writing() as connection:
                 return Ledger.close(connection, task, self._now())
-        row = self._row(task)
-        return Effect.APPLIED if row is not None and row["state"] == "applied" else Effect.NONE
+        except BackendUnavailableError:
+            return Effect.PENDING
 
     def forget(self, tenant_id: str, job_id: str, /) -> None:
         with self._lock:
@@ -198,9 +169,9 @@ class MemoryExecutor(Executor, QueryRunner):
         if cursor is not None and cursor.count("/") != 1:
             raise InvalidCursorError
         found: dict[tuple[str, str], Known] = {}
-        with self._warehouse.writing() as connection:
+        with self._warehouse.looking() as connection:
             rows = connection.execute(f"SELECT tenant_id, job_id, attempt, state, opened_at FROM {LEDGER}")
-            for tenant, job, attempt, state, at in rows.fetchall():
+            for tenant, job, attempt, state, at in rows:
                 found[tenant, job] = _known(tenant, job, attempt, state, datetime.fromisoformat(at))
         with self._lock:
             running = [work.task for work in self._works.values() if not work.done.is_set()]
@@ -219,12 +190,21 @@ class MemoryExecutor(Executor, QueryRunner):
     def query(self, query: Query, /) -> QueryResult:
         self._alive()
         started = time.monotonic()
+
+        def late() -> bool:
+            return time.monotonic() - started > query.timeout
+
         try:
             bound = prepared(query.sql, query.parameters)
         except LoadFailed as exc:
             raise ExecutorError(exc.error) from exc
-        with self._warehouse.reading() as connection:
-            connection.set_progress_handler(lambda: time.monotonic() - started > query.timeout, 1_000)
+
+        def check() -> None:
+            if late():
+                raise QueryTimeoutError(query.timeout)
+
+        with self._warehouse.reading(check) as connection:
+            connection.set_progress_handler(late, 1_000)
             try:
                 cursor = connection.execute(bound.text)
                 rows = cursor.fetchmany(query.limit + 1)
@@ -249,8 +229,8 @@ class MemoryExecutor(Executor, QueryRunner):
         if closed:
             return
         for work in works:
-            while not work.stop(1.0):
-                pass
+            while not work.stop(time.monotonic() + 1):
+                pass  # a thread that is left behind would go on after its warehouse is gone
         if pool is not None:
             pool.shutdown()
         self._warehouse.close()
@@ -262,21 +242,34 @@ class MemoryExecutor(Executor, QueryRunner):
     def _now(self) -> str:
         return self._clock.now().isoformat()
 
-    def _row(self, task: Task) -> Mapping[str, Any] | None:
-        connection = self._warehouse.connect()
-        try:
-            return Ledger.row(connection, task.tenant_id, task.job_id)
-        finally:
-            connection.close()
+    def _proved(self, task: Task) -> tuple[Execution | None, str | None]:
+        """What the ledger proves of a load, and the state of its row."""
+        if not isinstance(task.spec, LoadSpec):
+            return None, None
+        with self._warehouse.looking() as connection:
+            row = Ledger.row(connection, task)
+        if row is None:
+            return None, None
+        return (applied(row, task) if row["state"] == "applied" else None), row["state"]
 
-    def _do(self, work: _Work) -> None:
+    def _do(self, work: Work) -> None:
         """The whole of a task, in a thread of the pool; whatever happens, it ends."""
-        work.end(self._ended(work, self._load if isinstance(work.task.spec, LoadSpec) else self._export))
+        try:
+            execution = self._execution(work)
+        except BaseException as exc:
+            execution = Execution(
+                status=Status.FAILED,
+                handle=work.task.label,
+                error=JobError.of("INTERNAL", Category.INTERNAL, f"{type(exc).__name__}: {exc}"),
+            )
+        work.end(execution)
 
-    def _ended(self, work: _Work, do: Callable[[_Work], Execution]) -> Execution:
+    def _execution(self, work: Work) -> Execution:
         try:
             work.check()
-            return do(work)
+            if isinstance(work.task.spec, LoadSpec):
+                return load(self._warehouse, self._results, work, self._now())
+            return export(self._warehouse, self._results, work)
         except Stopped:
             return Execution(status=Status.CANCELLED, handle=work.task.label)
         except LoadFailed as exc:
@@ -284,18 +277,10 @@ class MemoryExecutor(Executor, QueryRunner):
         except SpectraError as exc:
             error = JobError.of(exc.code, Category(exc.category), str(exc), **exc.details)
         except sqlite3.Error as exc:
-            if "interrupted" in str(exc):
+            if is_interrupt(exc):
                 return Execution(status=Status.CANCELLED, handle=work.task.label)
             error = job_error(exc, code="LOAD_ERROR")
-        except BaseException as exc:
-            error = JobError.of("INTERNAL", Category.INTERNAL, f"{type(exc).__name__}: {exc}")
         return Execution(status=Status.FAILED, handle=work.task.label, error=error)
-
-    def _load(self, work: _Work) -> Execution:
-        return load(self._warehouse, self._results, work.task, self._now(), work.seen, work.began)
-
-    def _export(self, work: _Work) -> Execution:
-        return export(self._warehouse, self._results, work.task, work.seen, work.began)
 
 
 def _known(tenant: str, job: str, attempt: int, state: str, since: datetime, running: bool = False) -> Known:  # noqa: FBT002

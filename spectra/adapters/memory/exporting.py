@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any, cast
 
-from spectra.adapters.memory.warehouse import LoadFailed, Stopped, Warehouse, job_error
+from spectra.adapters.memory.warehouse import LoadFailed, Warehouse, is_interrupt, job_error
+from spectra.adapters.memory.work import Stopped, Work
 from spectra.domain import (
     Category,
     Column,
@@ -21,7 +24,7 @@ from spectra.domain import (
     Part,
 )
 from spectra.errors import InvalidRequestError
-from spectra.ports import Execution, ResultStore, Status, Task
+from spectra.ports import Execution, ResultStore, Status
 from spectra.sql.literals import Bound, place
 
 __all__ = ["columns_of", "export", "failure", "prepared"]
@@ -29,41 +32,35 @@ __all__ = ["columns_of", "export", "failure", "prepared"]
 _BLOCK = 1_000
 
 
-def export(
-    warehouse: Warehouse,
-    results: ResultStore,
-    task: Task,
-    seen: Callable[[int], None],
-    began: Callable[[sqlite3.Connection], None],
-) -> Execution:
-    """Write what the task's statement gives into one part; *seen* raises `Stopped` to end it.
+def export(warehouse: Warehouse, results: ResultStore, work: Work) -> Execution:
+    """Write what the task's statement gives into one part.
 
     Raises:
         LoadFailed: the statement is refused or fails; nothing is left behind.
+        Stopped: it was cancelled; nothing is left behind.
     """
+    task = work.task
     spec = task.spec
     assert isinstance(spec, ExportSpec)
     location = f"{task.results}part-00000{spec.suffix}"
     bound = prepared(spec.query, spec.parameters)
-    with warehouse.reading() as connection:
-        began(connection)
+    with warehouse.reading(work.check) as connection:
+        work.began(connection)
         try:
             cursor = connection.execute(bound.text)
             first = cursor.fetchone()
             columns = columns_of(cursor, first)
-            with results.open_write(location) as writer:
+            with results.open_write(location) as writer, ExitStack() as stack:
                 target: Any = writer
                 if spec.compression is Compression.GZIP:
-                    target = gzip.GzipFile(fileobj=cast(Any, writer), mode="wb")
+                    target = stack.enter_context(gzip.GzipFile(fileobj=cast(Any, writer), mode="wb"))
                 rows = -int(spec.content_type is ContentType.CSV and spec.header)
                 for text in _lines(spec, columns, cursor, first):
                     target.write(text.encode())
                     rows += 1
                     if rows % _BLOCK == 0:
-                        seen(rows)
-                seen(rows)
-                if target is not writer:
-                    target.close()
+                        work.seen(rows)
+                work.seen(rows)
         except sqlite3.Error as exc:
             raise failure(exc, bound) from exc
     info = results.stat(location)
@@ -96,19 +93,23 @@ def prepared(sql: str, parameters: Any) -> Bound:
 
 def failure(exc: sqlite3.Error, bound: Bound) -> Exception:
     """What ends the work: it was interrupted, or the statement is wrong."""
-    if "interrupted" in str(exc):
+    if is_interrupt(exc):
         return Stopped()
     return LoadFailed(job_error(exc, bound.source))
 
 
 def columns_of(cursor: sqlite3.Cursor, first: tuple[Any, ...] | None) -> tuple[Column, ...]:
     """Names, made different, and types as far as the first row tells: SQLite has none for expressions."""
-    taken: dict[str, int] = {}
+    said = [name for name, *_ in cursor.description or ()]
+    taken: set[str] = set()
     columns = []
-    for i, (name, *_) in enumerate(cursor.description or ()):
-        number = taken.get(name, 0)
-        taken[name] = number + 1
-        columns.append(Column(f"{name}_{number}" if number else name, _type(first[i] if first else None)))
+    for i, name in enumerate(said):
+        other, number = name, 0
+        while other in taken or (number and other in said):
+            number += 1
+            other = f"{name}_{number}"
+        taken.add(other)
+        columns.append(Column(other, _type(first[i] if first else None)))
     return tuple(columns)
 
 
@@ -134,7 +135,10 @@ def _lines(
 
 
 def _json(value: Any) -> Any:
-    return value.hex() if isinstance(value, bytes) else value
+    if isinstance(value, bytes):
+        return value.hex()
+    # JSON has no word for what is infinite.
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _field(value: Any, spec: ExportSpec) -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
-import io
 import json
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -19,6 +18,7 @@ from spectra.ports import ResultStore, Task
 __all__ = ["Failure", "Reports", "write"]
 
 ABOUT: Final = ("record", "line", "column", "value", "code", "category", "retryable", "message")
+_QUOTED: Final = re.compile('[",\r\n]')
 
 
 @attrs.frozen
@@ -55,15 +55,13 @@ def write(
     spec = task.spec
     assert isinstance(spec, LoadSpec)
     failed = {failure.ordinal: failure for failure in failures}
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
     header = [*names, *(f"spectra_{name}" for name in ABOUT)]
-    writer.writerow(header)
+    lines = [_line(header)]
     for record in upload.records:
         if record.ordinal in failed:
-            writer.writerow([*_values(record, names), *_about(failed[record.ordinal], record.line)])
+            lines.append(_line([*_values(record, names), *_about(failed[record.ordinal], record.line)]))
     columns = tuple(Column(name, "VARCHAR") for name in header)
-    told = _put(results, f"{task.failed}failed-records.csv", text.getvalue().encode("utf-8", "replace"))
+    told = _put(results, f"{task.failed}failed-records.csv", "".join(lines).encode())
     rejected = [record for record in upload.records if record.ordinal in failed]
     rest = [record for record in upload.records if record.ordinal not in failed]
     again = _put(results, f"{task.failed}rejected-input{spec.suffix}", _packed(upload, rejected, spec))
@@ -72,6 +70,11 @@ def write(
         part = _put(results, f"{task.failed}unprocessed-records{spec.suffix}", _packed(upload, rest, spec))
         left = _files(part, len(rest), spec.content_type, spec.compression, ())
     return Reports(_files(told, len(rejected), ContentType.CSV, Compression.NONE, columns), again, left)
+
+
+def _line(values: Sequence[str]) -> str:
+    # csv.writer leaves a lone carriage return bare, and then no reader finds the record's end.
+    return ",".join('"' + v.replace('"', '""') + '"' if _QUOTED.search(v) else v for v in values) + "\n"
 
 
 def _put(results: ResultStore, location: str, data: bytes) -> Input:
@@ -99,10 +102,10 @@ def _shown(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _about(failure: Failure, line: int) -> list[Any]:
+def _about(failure: Failure, line: int) -> list[str]:
     return [
-        failure.ordinal,
-        line,
+        str(failure.ordinal),
+        str(line),
         failure.column or "",
         failure.value or "",
         failure.code,

@@ -7,18 +7,18 @@ import hashlib
 import hmac
 import io
 import json
-import re
 import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, BinaryIO, Final
+from urllib.parse import urlsplit
 
 import attrs
 
+from spectra.adapters.memory.result_store_locations import ROOT, Place, object_at, parsed, place
 from spectra.domain.instants import utc_ms
-from spectra.domain.text import check_id
 from spectra.errors import (
     ClosedError,
     InvalidCursorError,
@@ -44,9 +44,6 @@ __all__ = ["MemoryResultStore"]
 
 PAGE: Final = 100
 _CHUNK: Final = 1024 * 1024
-_ROOT: Final = "memory:///"
-_NAME: Final = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,200}")
-_ATTEMPT: Final = re.compile(r"[1-9][0-9]{0,9}")
 
 
 @attrs.frozen
@@ -85,6 +82,7 @@ class MemoryResultStore(ResultStore):
     def __init__(self, clock: Clock | None = None, *, base_url: str = "/files") -> None:
         self._clock: Clock = clock if clock is not None else SystemClock()
         self._base_url = base_url.rstrip("/")
+        self._base_path = urlsplit(self._base_url).path
         self._secret = secrets.token_bytes(32)
         self._lock = threading.Lock()
         self._objects: dict[str, _Object] = {}
@@ -95,19 +93,7 @@ class MemoryResultStore(ResultStore):
     def location(
         self, tenant_id: str, job_id: str, area: Area | None = None, attempt: int | None = None, /
     ) -> str:
-        check_id("tenant_id", tenant_id)
-        check_id("job_id", job_id)
-        folder = f"{_ROOT}{tenant_id}/{job_id}/"
-        if area is None:
-            if attempt is not None:
-                raise InvalidSpecError("attempt", "belongs to an area; name the area too")
-            return folder
-        folder += f"{Area(area)}/"
-        if attempt is None:
-            return folder
-        if _ATTEMPT.fullmatch(str(attempt)) is None:
-            raise InvalidSpecError("attempt", "must be a number from 1")
-        return f"{folder}{attempt}/"
+        return str(place(tenant_id, job_id, area, attempt))
 
     # ---- objects --------------------------------------------------------------------------------
 
@@ -116,11 +102,11 @@ class MemoryResultStore(ResultStore):
         return ObjectInfo(len(found.data), found.etag)
 
     def copy(self, source: str, target: str, /, *, if_etag: str) -> ObjectInfo:
-        _object(target)
+        object_at(target)
         with self._lock:
             found = self._get(source)
             if found.etag != if_etag:
-                raise UploadChangedError(_job_of(source), "the upload was replaced; close it again")
+                raise UploadChangedError(object_at(source).job, "the upload was replaced; close it again")
             self._objects[target] = attrs.evolve(found, at=self._clock.now())
         return ObjectInfo(len(found.data), found.etag)
 
@@ -133,7 +119,7 @@ class MemoryResultStore(ResultStore):
     def open_write(self, location: str, /, *, max_bytes: int | None = None) -> Iterator[UploadWriter]:
         """Write an object; with *max_bytes*, `UploadTooLargeError` at the byte after it."""
         self._check_open()
-        buffer = _Buffer(_object(location), max_bytes)
+        buffer = _Buffer(object_at(location).job, max_bytes)
         yield buffer
         data = bytes(buffer.data)
         written = _Object(data, hashlib.sha256(data).hexdigest(), self._clock.now())
@@ -143,7 +129,7 @@ class MemoryResultStore(ResultStore):
 
     def delete(self, location: str, /) -> None:
         self._check_open()
-        _parse(location)
+        parsed(location)
         with self._lock:
             if location.endswith("/"):
                 for name in [name for name in self._objects if name.startswith(location)]:
@@ -159,7 +145,7 @@ class MemoryResultStore(ResultStore):
         changed: dict[tuple[str, str], datetime] = {}
         with self._lock:
             for name, found in self._objects.items():
-                tenant, job = name.removeprefix(_ROOT).split("/")[:2]
+                tenant, job = name.removeprefix(ROOT).split("/")[:2]
                 changed[tenant, job] = max(found.at, changed.get((tenant, job), found.at))
         old = sorted(job for job, at in changed.items() if at < older_than and job > after)
         more = len(old) > PAGE
@@ -170,10 +156,10 @@ class MemoryResultStore(ResultStore):
     def upload_target(
         self, location: str, /, *, max_bytes: int, size: int | None, expires_at: datetime
     ) -> UploadTarget:
-        self._linkable(location)
+        here = self._linkable(location)
         if size is not None and size > max_bytes:
             raise UploadTooLargeError(
-                _job_of(location), f"the upload has {size} bytes, at most {max_bytes} are allowed; split it"
+                here.job, f"the upload has {size} bytes, at most {max_bytes} are allowed; split it"
             )
         until = utc_ms(expires_at)
         limit = max_bytes if size is None else size
@@ -248,17 +234,18 @@ class MemoryResultStore(ResultStore):
 
     def _get(self, location: str) -> _Object:
         self._check_open()
-        _object(location)
+        object_at(location)
         found = self._objects.get(location)
         if found is None:
             raise ObjectNotFoundError(location)
         return found
 
-    def _linkable(self, location: str) -> None:
+    def _linkable(self, location: str) -> Place:
         self._check_open()
-        _object(location)
-        if location.split("/")[5] == Area.INPUT:
+        here = object_at(location)
+        if here.area is Area.INPUT:
             raise InvalidSpecError("location", "no link is made into the input area")
+        return here
 
     def _sign(self, *, until: datetime, **claim: Any) -> str:
         claim["until"] = until.timestamp()
@@ -271,55 +258,13 @@ class MemoryResultStore(ResultStore):
 
     def _verify(self, url: str) -> dict[str, Any]:
         self._check_open()
-        prefix, _, token = url.rpartition("/")
+        # scheme, host and query are the host's own affair
+        prefix, _, token = url.partition("#")[0].partition("?")[0].rpartition("/")
         body, _, mac = token.partition(".")
-        if (
-            not prefix.endswith(self._base_url)
-            or not token.isascii()
-            or not hmac.compare_digest(mac, self._mac(body))
-        ):
+        genuine = token.isascii() and hmac.compare_digest(mac, self._mac(body))
+        if not genuine or not prefix.endswith(self._base_path):
             raise LinkRefusedError("it was altered, or is not of this store")
         claim: dict[str, Any] = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
         if self._clock.now() >= datetime.fromtimestamp(claim["until"], UTC):
             raise LinkRefusedError("it has expired")
         return claim
-
-
-def _parse(location: str) -> list[str]:
-    """Split what `MemoryResultStore.location` made, with or without the name of an object.
-
-    Raises:
-        InvalidSpecError: it points elsewhere.
-    """
-    parts = location.removeprefix(_ROOT).split("/")
-    tenant, job, area, rest = parts[0], *[*parts[1:3], "", ""][:2], parts[3:]
-    try:
-        check_id("location", tenant)
-        check_id("location", job)
-        known = area in Area.__members__.values() or (area == "" and not rest and len(parts) == 3)
-    except InvalidSpecError:
-        known = False
-    folders, name = rest[:-1], rest[-1:] or [""]
-    well_formed = (
-        location.startswith(_ROOT)
-        and known
-        and len(folders) <= 1
-        and all(_ATTEMPT.fullmatch(folder) for folder in folders)
-        and (name == [""] or _NAME.fullmatch(name[0]) is not None)
-        and (len(rest) > 0 or area == "")
-    )
-    if not well_formed:
-        raise InvalidSpecError("location", f"{location!r} is not a location of this store")
-    return parts
-
-
-def _object(location: str) -> str:
-    """Check that *location* is of an object; return the text form of its job."""
-    parts = _parse(location)
-    if parts[-1] == "":
-        raise InvalidSpecError("location", f"{location!r} is a folder")
-    return f"{parts[0]}/{parts[1]}"
-
-
-def _job_of(location: str) -> str:
-    return "/".join(location.removeprefix(_ROOT).split("/")[:2])

@@ -1,12 +1,15 @@
-"""The table that a load changes: its columns, its unique sets, and how values fit its types."""
+"""The table that a load changes: its columns, and how values fit their types."""
 
 from __future__ import annotations
 
+import json
+import math
+import re
 import sqlite3
 from collections.abc import Sequence
-from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
-from typing import Any
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Any, Final
 
 import attrs
 
@@ -17,7 +20,10 @@ from spectra.sql.identifiers import parts, quote
 
 __all__ = ["Column", "Target", "fitted", "inspect"]
 
-_FLAGS = {"true": 1, "t": 1, "1": 1, "false": 0, "f": 0, "0": 0}
+_FLAGS: Final = {"true": 1, "t": 1, "1": 1, "false": 0, "f": 0, "0": 0}
+_NUMBER: Final = re.compile(r"\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*", re.ASCII)
+_WHOLE: Final = range(-(2**63), 2**63)
+_DIGITS: Final = 4_000
 
 
 @attrs.frozen
@@ -32,11 +38,10 @@ class Column:
 
 @attrs.frozen
 class Target:
-    """The table, its columns, and the column sets that must be unique; names as the table has them."""
+    """The table and its columns; names as the table has them."""
 
     name: str
     columns: tuple[Column, ...]
-    unique: tuple[tuple[str, ...], ...]
 
     def match(self, names: Sequence[str], spec: LoadSpec) -> tuple[Column, ...]:
         """The table's columns in the order of the upload's *names*.
@@ -89,54 +94,58 @@ def inspect(connection: sqlite3.Connection, spec: LoadSpec) -> Target:
         path = parts(spec.object)
     except InvalidSpecError as exc:
         raise refusal("QUERY_ERROR", f"'{spec.object}' is not the name of a table: {exc}") from exc
-    rows = []
+    found = None
     if path[:-1] in ((), ("main",)) and path[-1].casefold() != LEDGER:
-        rows = connection.execute(f"PRAGMA table_info({quote(path[-1])})").fetchall()
-    if not rows:
+        # What begins with sqlite_ is SQLite's own; a view has nothing to load into.
+        found = connection.execute(
+            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name = ? COLLATE NOCASE"
+            " AND name NOT LIKE 'sqlite~_%' ESCAPE '~'",
+            path[-1:],
+        ).fetchone()
+    if found is None:
         raise refusal(
             "QUERY_ERROR",
             f"Table '{spec.object}' does not exist",
             category=Category.RESOURCE,
             sql_state="42P01",
         )
-    key = tuple(row[1] for row in sorted((row for row in rows if row[5]), key=lambda row: row[5]))
-    unique = [key] if key else []
-    for _, index, is_unique, *_ in connection.execute(f"PRAGMA index_list({quote(path[-1])})").fetchall():
-        names = tuple(row[2] for row in connection.execute(f"PRAGMA index_info({quote(index)})").fetchall())
-        if is_unique and names not in unique and None not in names:
-            unique.append(names)
+    name = quote(found[0])
     columns = tuple(
-        Column(name, kind or "ANY", bool(required or name in key), default is not None)
-        for _, name, kind, required, default, _ in rows
+        Column(column, (kind or "ANY").upper(), bool(required or key), default is not None)
+        for _, column, kind, required, default, key in connection.execute(f"PRAGMA table_info({name})")
     )
-    return Target(quote(path[-1]), columns, tuple(unique))
+    return Target(name, columns)
 
 
 def fitted(value: Any, kind: str) -> Any:
-    """*value* as SQLite shall keep it in a column of type *kind*.
+    """*value* as SQLite shall keep it in a column of type *kind*, which is in capitals.
+
+    One value has one form, so that equal keys are equal here and there.
 
     Raises:
         ValueError: it cannot be read as one.
     """
     if value is None:
         return None
-    text = value if isinstance(value, str) else str(value)
-    kind = kind.upper()
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     if "BOOL" in kind:
         return _flag(text)
     if "INT" in kind:
-        return _whole(text)
+        number = _number(text)
+        if not isinstance(number, int):
+            raise ValueError(text)
+        return number
     if any(name in kind for name in ("REAL", "FLOA", "DOUB")):
-        return float(text)
+        return float(_number(text))
     if any(name in kind for name in ("DEC", "NUM")):
-        return str(_decimal(text))
+        return _number(text)
+    if "TIME" in kind and "DATE" not in kind and "STAMP" not in kind:
+        return str(time.fromisoformat(text))
     if "TIME" in kind:
-        datetime.fromisoformat(text)
-        return text
+        return str(datetime.fromisoformat(text))
     if "DATE" in kind:
-        date.fromisoformat(text)
-        return text
-    return text if isinstance(value, str | int | float) else str(value)
+        return str(date.fromisoformat(text))
+    return text
 
 
 def _flag(text: str) -> int:
@@ -146,18 +155,16 @@ def _flag(text: str) -> int:
         raise ValueError(text) from None
 
 
-def _whole(text: str) -> int:
-    number = _decimal(text)
-    if number != number.to_integral_value() or not -(2**63) <= number < 2**63:
+def _number(text: str) -> int | float:
+    """A whole number if it is one that SQLite can keep, else the nearest float."""
+    if len(text) < 19 and text.isascii() and text.isdigit():
+        return int(text)
+    if len(text) > _DIGITS or _NUMBER.fullmatch(text) is None:
         raise ValueError(text)
-    return int(number)
-
-
-def _decimal(text: str) -> Decimal:
-    try:
-        number = Decimal(text.strip())
-    except InvalidOperation:
-        raise ValueError(text) from None
-    if not number.is_finite():
+    exact = Decimal(text.strip())
+    near = float(exact)
+    if not math.isfinite(near):
         raise ValueError(text)
-    return number
+    if exact == exact.to_integral_value() and int(exact) in _WHOLE:
+        return int(exact)
+    return near

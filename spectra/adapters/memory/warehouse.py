@@ -5,25 +5,23 @@ from __future__ import annotations
 import re
 import secrets
 import sqlite3
-import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
 from spectra.domain import Category, Effect, JobError, category_of
 from spectra.errors import BackendUnavailableError, ClosedError
+from spectra.ports import Task
 
-__all__ = ["LEDGER", "Ledger", "LoadFailed", "Stopped", "Warehouse", "job_error", "refusal"]
+__all__ = ["LEDGER", "Ledger", "LoadFailed", "Warehouse", "is_interrupt", "job_error", "refusal"]
 
 LEDGER: Final = "spectra_ledger"
-_BUSY: Final = 10.0
+_BUSY: Final = 30.0
+_TURN: Final = 0.05
 _DENIED: Final = frozenset(
     {sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH, sqlite3.SQLITE_PRAGMA, sqlite3.SQLITE_TRANSACTION}
 )
-
-
-class Stopped(Exception):
-    """The work was told to stop; raised and caught inside the adapter only."""
 
 
 class LoadFailed(Exception):
@@ -44,12 +42,12 @@ def refusal(
 class Warehouse:
     """One database for any number of connections and threads, gone when the last is closed.
 
-    Writers take turns. Readers get a copy, so that nobody waits for a slow statement.
+    Writers take turns, and an open transaction shuts readers out: SQLite locks a database in memory
+    as a whole. Tenants' statements get a copy, so that nobody waits for a slow one.
     """
 
     def __init__(self) -> None:
         self._uri = f"file:/spectra-{secrets.token_hex(16)}?vfs=memdb"
-        self._lock = threading.Lock()
         self._closed = False
         self._anchor = self.connect()
         self._anchor.execute(
@@ -59,25 +57,26 @@ class Warehouse:
 
     def connect(self) -> sqlite3.Connection:
         """A connection of one's own; the caller closes it."""
-        if self._closed:
-            raise ClosedError("the memory executor")
-        # Without an isolation level every statement commits itself, unless BEGIN was said.
-        return sqlite3.connect(
-            self._uri, uri=True, timeout=_BUSY, check_same_thread=False, isolation_level=None
-        )
+        return self._connect(_BUSY)
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction, committed when the context is left without an error."""
-        connection = self.connect()
+    def writing(
+        self, check: Callable[[], None] | None = None, *, wait: float = 2.0
+    ) -> Iterator[sqlite3.Connection]:
+        """One transaction, committed when the context is left without an error, unless rolled back in it.
+
+        Waits for its turn as long as *check*, if there is one, does not raise; else *wait* seconds.
+
+        Raises:
+            BackendUnavailableError: another transaction is open.
+        """
+        connection = self._connect(_TURN)
         try:
-            try:
-                connection.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError as exc:
-                raise BackendUnavailableError(f"the warehouse is busy: {exc}") from exc
+            _begin(connection, check, time.monotonic() + wait)
             try:
                 yield connection
-                connection.execute("COMMIT")
+                if connection.in_transaction:
+                    connection.execute("COMMIT")
             except BaseException:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
@@ -86,16 +85,30 @@ class Warehouse:
             connection.close()
 
     @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
-        """A copy on which a tenant's statement can do no harm."""
+    def looking(self) -> Iterator[sqlite3.Connection]:
+        """A connection for reading what is Spectra's own.
+
+        Raises:
+            BackendUnavailableError: a transaction is open; nothing was waited for.
+        """
+        connection = self._connect(_TURN)
+        try:
+            yield connection
+        except sqlite3.Error as exc:
+            raise BackendUnavailableError(f"the warehouse cannot be read: {exc}") from exc
+        finally:
+            connection.close()
+
+    @contextmanager
+    def reading(self, check: Callable[[], None]) -> Iterator[sqlite3.Connection]:
+        """A copy on which a tenant's statement can do no harm; *check* may raise to end the wait for it."""
         copy = sqlite3.connect(":memory:", check_same_thread=False)
         try:
-            with self._lock:
-                source = self.connect()
-                try:
-                    source.backup(copy)
-                finally:
-                    source.close()
+            source = self._connect(_TURN)
+            try:
+                source.backup(copy, progress=lambda *_: check(), sleep=_TURN)
+            finally:
+                source.close()
             copy.execute(f"DROP TABLE {LEDGER}")
             copy.commit()
             copy.execute("PRAGMA query_only = ON")
@@ -108,6 +121,27 @@ class Warehouse:
         """Forget everything once the last connection is closed; idempotent."""
         self._closed = True
         self._anchor.close()
+
+    def _connect(self, wait: float) -> sqlite3.Connection:
+        if self._closed:
+            raise ClosedError("the memory executor")
+        # Without an isolation level every statement commits itself, unless BEGIN was said.
+        return sqlite3.connect(
+            self._uri, uri=True, timeout=wait, check_same_thread=False, isolation_level=None
+        )
+
+
+def _begin(connection: sqlite3.Connection, check: Callable[[], None] | None, until: float) -> None:
+    while True:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            break
+        except sqlite3.OperationalError as exc:
+            if check is not None and exc.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+                check()
+            elif check is not None or time.monotonic() >= until:
+                raise BackendUnavailableError(f"the warehouse is busy: {exc}") from exc
+    connection.execute(f"PRAGMA busy_timeout = {_BUSY * 1000:.0f}")
 
 
 def _authorize(action: int, *_: object) -> int:
@@ -127,7 +161,7 @@ _MESSAGES: Final[tuple[tuple[re.Pattern[str], str, str | None], ...]] = (
     (re.compile(r"CHECK constraint"), "23514", None),
     (re.compile(r"FOREIGN KEY constraint"), "23503", None),
     (re.compile(r"locked|busy"), "55P03", None),
-    (re.compile(r"full"), "53100", None),
+    (re.compile(r"disk is full"), "53100", None),
 )
 
 
@@ -147,6 +181,11 @@ def job_error(exc: sqlite3.Error, sql: str | None = None, *, code: str = "QUERY_
     return JobError.of(code, category_of(state), message, sql_state=state, **details)
 
 
+def is_interrupt(exc: sqlite3.Error) -> bool:
+    """Whether a statement was stopped by `interrupt`, or by a progress handler."""
+    return getattr(exc, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT
+
+
 def _position(sql: str | None, word: str) -> int | None:
     if sql is None:
         return None
@@ -159,16 +198,16 @@ class Ledger:
     """Which loads were applied: the outcome of each is kept in the load's own transaction."""
 
     @staticmethod
-    def row(connection: sqlite3.Connection, tenant_id: str, job_id: str) -> Mapping[str, Any] | None:
+    def row(connection: sqlite3.Connection, task: Task) -> Mapping[str, Any] | None:
         """The row of a job."""
         found = connection.execute(
             f"SELECT attempt, state, outcome FROM {LEDGER} WHERE tenant_id = ? AND job_id = ?",
-            (tenant_id, job_id),
+            (task.tenant_id, task.job_id),
         ).fetchone()
         return None if found is None else dict(zip(("attempt", "state", "outcome"), found, strict=True))
 
     @staticmethod
-    def put(connection: sqlite3.Connection, task: Any, state: str, outcome: bytes | None, at: str) -> None:
+    def put(connection: sqlite3.Connection, task: Task, state: str, outcome: bytes | None, at: str) -> None:
         """Write the row as it shall be; the first instant stays."""
         connection.execute(
             f"INSERT INTO {LEDGER} VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE"
@@ -177,9 +216,9 @@ class Ledger:
         )
 
     @classmethod
-    def close(cls, connection: sqlite3.Connection, task: Any, at: str) -> Effect:
+    def close(cls, connection: sqlite3.Connection, task: Task, at: str) -> Effect:
         """Close the row for good, unless it is applied."""
-        row = cls.row(connection, task.tenant_id, task.job_id)
+        row = cls.row(connection, task)
         if row is not None and row["state"] == "applied":
             return Effect.APPLIED
         if row is None or row["state"] == "open":
