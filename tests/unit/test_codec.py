@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -20,6 +21,7 @@ from spectra.domain import (
     Files,
     Job,
     JobError,
+    JobState,
     LoadSpec,
     Part,
     Progress,
@@ -112,6 +114,27 @@ def test_unknown_fields_are_kept(job: Job) -> None:
     document["spec"]["later"] = True
     document["session"]["later"] = None
     assert codec.to_document(codec.from_document(document)) == document
+
+
+SAMPLES = sorted((Path(__file__).parent / "samples").glob("jobs-schema-*.json"))
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
+def test_what_was_ever_stored_can_be_read(path: Path) -> None:
+    """Never rewrite a sample: it is what users' stores hold. A new schema gets a new file."""
+    documents = json.loads(path.read_text(encoding="utf-8"))
+    assert len(documents) >= 16
+    jobs = [codec.from_document(document) for document in documents]
+    assert {job.state for job in jobs} == set(JobState)
+    assert not any(job.unknown_fields for job in jobs)
+    if path.stem == f"jobs-schema-{codec.documents.SCHEMA}":
+        assert [codec.to_document(job) for job in jobs] == documents
+
+
+def test_every_schema_has_its_samples() -> None:
+    assert [path.stem for path in SAMPLES] == [
+        f"jobs-schema-{number}" for number in range(1, codec.documents.SCHEMA + 1)
+    ]
 
 
 def test_newer_and_broken_documents() -> None:
