@@ -56,12 +56,16 @@ def write(
     assert isinstance(spec, LoadSpec)
     failed = {failure.ordinal: failure for failure in failures}
     header = [*names, *(f"spectra_{name}" for name in ABOUT)]
-    lines = [_line(header)]
-    for record in upload.records:
-        if record.ordinal in failed:
-            lines.append(_line([*_values(record, names), *_about(failed[record.ordinal], record.line)]))
+    lines = [header]
+    lines += [
+        [*_values(record, names), *_about(failed[record.ordinal], record.line)]
+        for record in upload.records
+        if record.ordinal in failed
+    ]
     columns = tuple(Column(name, "VARCHAR") for name in header)
-    told = _put(results, f"{task.failed}failed-records.csv", "".join(lines).encode())
+    told = _put(
+        results, f"{task.failed}failed-records.csv", "".join(map(_line, lines)).encode("utf-8", "replace")
+    )
     rejected = [record for record in upload.records if record.ordinal in failed]
     rest = [record for record in upload.records if record.ordinal not in failed]
     again = _put(results, f"{task.failed}rejected-input{spec.suffix}", _packed(upload, rejected, spec))
