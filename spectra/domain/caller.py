@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import attrs
 
 from spectra.domain.text import bounded_text, optional_text, valid_id
+from spectra.errors import InvalidSpecError
 
 __all__ = ["Caller", "Session"]
 
 _name = bounded_text(128, min_bytes=1)
+
+
+def _groups(value: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(value, str):  # iterable too, and one group for each letter is nobody's wish
+        raise InvalidSpecError("db_groups", "must be a collection of names")
+    return tuple(value)
 
 
 @attrs.frozen
@@ -20,7 +29,7 @@ class Session:
 
     db_user: str | None = attrs.field(default=None, validator=optional_text(128, min_bytes=1))
     db_groups: tuple[str, ...] = attrs.field(
-        default=(), converter=tuple, validator=attrs.validators.deep_iterable(_name)
+        default=(), converter=_groups, validator=attrs.validators.deep_iterable(_name)
     )
 
 

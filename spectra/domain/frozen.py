@@ -25,6 +25,6 @@ class FrozenDict(dict[str, _V]):
         return (FrozenDict, (dict(self),))
 
 
-def frozen_dict(value: Mapping[str, _V]) -> FrozenDict[_V]:
+def frozen_dict(value: Mapping[str, Any]) -> FrozenDict[Any]:
     """An attrs converter."""
     return value if isinstance(value, FrozenDict) else FrozenDict(value)
