@@ -113,7 +113,10 @@ class Executor(abc.ABC):
          transaction. A task for an applied load reports SUCCEEDED with the first one's counts.
     EX5  Up to ``max_failed_records`` bad records are set aside with record ordinal or line (at least
          one of them), column where known, code and reason, in upload order; one more fails the load,
-         changes nothing, and still reports them (the budget's worth and one).
+         changes nothing, and still reports them (the budget's worth and one). ``failed_records`` is
+         CSV with a header, whatever the upload was: its columns, then ``spectra_record``,
+         ``spectra_line`` (one of both is never empty), ``spectra_column``, ``spectra_code``,
+         ``spectra_message`` and others.
     EX6  `cancel` ends the work and closes its ledger row, making a closed one if there is none: it
          proves NONE or APPLIED, or says PENDING (ask again), also while a lock on the ledger is held;
          it waits some seconds at most, is idempotent, and silent for what has ended. A closed row is
@@ -124,6 +127,10 @@ class Executor(abc.ABC):
          worker's own, but for the one that belongs to the load's transaction: the adapter says how
          that one is allowed. Everything carries `Task.label`; nothing leaks to the next task. Where a
          warehouse has no sessions or labels, the adapter says so.
+
+    EX9  `check` refuses what this executor cannot run, and whatever it lets pass runs. `known` lists each
+         trace once, in pages of any size, until `forget`; `forget` and `close` may be repeated; after
+         `close` `ClosedError`.
 
     Failures of the work are told by `poll`, never raised; what is raised is `BackendUnavailableError`
     (not done), `OutcomeUnknownError`, `BackendError`, `ClosedError`, `MissingExtraError`.

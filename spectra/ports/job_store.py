@@ -76,14 +76,16 @@ class JobStore(abc.ABC):
     JS7  For `get`, `find` and keys a job past its ttl, by the store's clock, does not exist, deleted or
          not; `add` of its id, `replace` and `due` still see it until `delete`.
     JS8  `live` and `backlog` cost what they return.
+    JS9  `delete` and `close` may be repeated; after `close` everything raises `ClosedError`, and the data
+         stay. What makes no sense raises `InvalidSpecError` before anything is written: a limit outside
+         1 to 1,000, an unknown state, an instant without a time zone, a job that replaces another.
+         One instance serves any number of threads, many may share the data; construction does no I/O.
 
     Not promised: a snapshot over several calls; an order between tenants; that a job past its ttl is
     deleted by the store itself.
 
     Driver exceptions arrive as `BackendUnavailableError` (no try of it was done),
-    `OutcomeUnknownError` (one may have been) or `BackendError`, the original as ``__cause__``. After
-    `close`, `ClosedError`.
-    One instance serves any number of threads; construction does no I/O.
+    `OutcomeUnknownError` (one may have been) or `BackendError`, the original as ``__cause__``.
     """
 
     __slots__ = ()

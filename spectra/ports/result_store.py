@@ -85,8 +85,10 @@ class ResultStore(abc.ABC):
     RS5  Reading and writing stream: memory does not grow with size.
     RS6  `copy` happens inside the store and only if the source still has that etag, else
          `UploadChangedError`.
+    RS7  What is missing raises `ObjectNotFoundError`. `jobs` lists every job that has files once, in
+         pages of any size. `close` may be repeated; after it `ClosedError`, and nothing is published.
 
-    Missing objects raise `ObjectNotFoundError`. Driver exceptions arrive as `BackendUnavailableError`,
+    Driver exceptions arrive as `BackendUnavailableError`,
     `OutcomeUnknownError` or `BackendError`.
     """
 
@@ -108,7 +110,12 @@ class ResultStore(abc.ABC):
     def upload_target(
         self, location: str, /, *, max_bytes: int, size: int | None, expires_at: datetime
     ) -> UploadTarget:
-        """Make a way to send the object at *location*; *size* if the client knows it exactly."""
+        """Make a way to send the object at *location*; *size* if the client knows it exactly.
+
+        Raises:
+            UploadTooLargeError: *size* is more than *max_bytes*.
+            InvalidSpecError: *location* is in the input area.
+        """
 
     @abc.abstractmethod
     def stat(self, location: str, /) -> ObjectInfo:
@@ -140,7 +147,7 @@ class ResultStore(abc.ABC):
         """Make a link to one object; `Link.expires_at` may be earlier than asked, never later.
 
         Raises:
-            ValueError: *location* is in the input area.
+            InvalidSpecError: *location* is in the input area.
         """
 
     @abc.abstractmethod

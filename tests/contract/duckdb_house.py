@@ -17,7 +17,7 @@ from spectra.adapters.embedded import DuckDBExecutor
 from spectra.adapters.embedded.files import etag, path_of, url_of
 from spectra.domain import ExportSpec, Files, LoadSpec, Spec, Upload
 from spectra.ports import Execution, Status, Task
-from tests.clocks import ManualClock
+from spectra.testing import ManualClock
 
 WAIT = 60.0
 

@@ -19,7 +19,7 @@ from spectra.adapters.embedded import DirectoryResultStore, DuckDBExecutor
 from spectra.domain import Effect, ExportSpec, LoadSpec
 from spectra.errors import BackendError, WarehouseLockedError
 from spectra.ports import Status
-from tests.contract.executor_contract import HEADER, ExecutorContract, Harness, QueryRunnerContract
+from tests.contract.local_executors import HEADER, LocalExecutors, Harness, LocalRunners
 
 ENDLESS = "select count(*) from range(100000) a, range(10000000) b where a.range + b.range = -1"
 
@@ -46,7 +46,7 @@ def parquet(sql: str, tmp_path: Path) -> bytes:
     return path.read_bytes()
 
 
-class TestDuckDBExecutor(ExecutorContract, QueryRunnerContract):
+class TestDuckDBExecutor(LocalExecutors, LocalRunners):
     @pytest.fixture
     def harness(self, harness: Harness) -> Harness:
         return harness

@@ -15,12 +15,12 @@ from spectra.adapters.memory import MemoryExecutor, MemoryResultStore
 from spectra.domain import Effect, ExportSpec, LoadSpec, Session
 from spectra.errors import BackendUnavailableError, ExecutorError, InvalidSpecError, QueryTimeoutError
 from spectra.ports import Status
-from tests.contract.executor_contract import ExecutorContract, Harness, QueryRunnerContract
+from tests.contract.local_executors import LocalExecutors, Harness, LocalRunners
 
 ENDLESS = "with recursive n(i) as (select 1 union all select i + 1 from n where i < 1000000000) select max(i) from n"
 
 
-class TestMemoryExecutor(ExecutorContract, QueryRunnerContract):
+class TestMemoryExecutor(LocalExecutors, LocalRunners):
     @pytest.fixture
     def harness(self) -> Iterator[Harness]:
         with MemoryResultStore() as results, MemoryExecutor(results) as executor:

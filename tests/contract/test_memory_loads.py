@@ -19,7 +19,7 @@ from spectra.adapters.memory import MemoryExecutor, MemoryResultStore
 from spectra.adapters.memory.reading import read
 from spectra.domain import LoadSpec
 from spectra.ports import Status
-from tests.contract.executor_contract import HEADER, ITEMS, Harness
+from tests.contract.local_executors import HEADER, ITEMS, Harness
 
 SHARED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 TYPES = {

@@ -23,7 +23,9 @@ from spectra.errors import (
     OutcomeUnknownError,
 )
 
-from .job_store_jobs import ManualClock, aborted, at_once, claimed, export, ids, load
+from spectra.testing import ManualClock
+from spectra.testing.contracts.calls import at_once
+from spectra.testing.samples import aborted, claimed, export, ids, load
 
 
 @pytest.fixture

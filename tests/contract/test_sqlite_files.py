@@ -12,7 +12,8 @@ import pytest
 from spectra.adapters.embedded import SQLiteJobStore
 from spectra.errors import BackendError, NewerSchemaError
 
-from .job_store_jobs import ManualClock, after, claimed, export, ids
+from spectra.testing import ManualClock
+from spectra.testing.samples import after, claimed, export, ids
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from spectra import Caller, ExportSpec, Job, JobEvent, LoadSpec, Settings, Spect
 from spectra.adapters.embedded import DirectoryResultStore, DuckDBExecutor, SQLiteJobStore
 from spectra.adapters.memory import MemoryExecutor, MemoryJobStore, MemoryResultStore
 from spectra.services.results import Results
-from tests.clocks import ManualClock
+from spectra.testing import ManualClock
 
 FAMILIES = ("memory", "embedded")
 ME = Caller("acme", actor="ann")

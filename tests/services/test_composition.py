@@ -155,7 +155,7 @@ def test_jobs_can_be_pickled() -> None:
 
 
 def test_in_memory_waits_no_real_time_with_a_clock_of_tests() -> None:
-    from tests.clocks import ManualClock
+    from spectra.testing import ManualClock
 
     clock = ManualClock()
     with Spectra.in_memory(clock=clock) as spectra:

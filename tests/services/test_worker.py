@@ -21,6 +21,7 @@ from spectra.errors import (
     WaitTimeoutError,
 )
 from spectra.ports import SystemClock
+from spectra.testing import Faults, FaultyExecutor, FaultyJobStore
 from tests.services.house import ME, OTHER, House
 
 CSV = "id,name,price\n1,nut,0.5\n2,bolt,1.25\n"
@@ -33,30 +34,9 @@ def slow(house: House) -> str:
     return SLOW_LITE if house.family == "memory" else SLOW
 
 
-class Faulty:
-    """A port whose calls fail as told: *plan* maps a method's name to what its next calls raise."""
-
-    def __init__(self, port: Any) -> None:
-        self._port = port
-        self.before: dict[str, list[Exception]] = {}
-        self.after: dict[str, list[Exception]] = {}
-        self.calls: list[str] = []
-
-    def __getattr__(self, name: str) -> Any:
-        value = getattr(self._port, name)
-        if not callable(value):
-            return value
-
-        def call(*args: Any, **options: Any) -> Any:
-            self.calls.append(name)
-            if self.before.get(name):
-                raise self.before[name].pop(0)
-            found = value(*args, **options)
-            if self.after.get(name):
-                raise self.after[name].pop(0)
-            return found
-
-        return call
+def faulty(kind: Any) -> Any:
+    """Makes the port misbehave as its *faults* say."""
+    return lambda port: kind(port, Faults())
 
 
 def claimed(house: House, job: Any, *, worker: str = "w1", seconds: float = 60) -> Any:
@@ -124,9 +104,9 @@ def test_deadlines(build: Any) -> None:
 
 
 def test_faults_before_the_work_are_tried_again_with_growing_pauses(build: Any) -> None:
-    house = build(executor=Faulty)
+    house = build(executor=faulty(FaultyExecutor))
     executor = house.spectra.executor
-    executor.before["start"] = [BackendUnavailableError("no route") for _ in range(3)]
+    executor.faults.fail_before("start", BackendUnavailableError("no route"), times=3)
     job = house.export("select 1 as a")
     pauses = []
     for _ in range(3):
@@ -142,8 +122,8 @@ def test_faults_before_the_work_are_tried_again_with_growing_pauses(build: Any) 
 
 
 def test_the_budget_of_attempts_ends(build: Any) -> None:
-    house = build(executor=Faulty, settings=Settings(max_attempts=2))
-    house.spectra.executor.before["start"] = [BackendUnavailableError("no route") for _ in range(9)]
+    house = build(executor=faulty(FaultyExecutor), settings=Settings(max_attempts=2))
+    house.spectra.executor.faults.fail_before("start", BackendUnavailableError("no route"), times=9)
     job = house.load(CSV)
     for _ in range(3):
         house.work()
@@ -156,23 +136,23 @@ def test_the_budget_of_attempts_ends(build: Any) -> None:
         "none",
     )
     assert house.items() == []
-    house.spectra.executor.before.clear()
+    house.spectra.executor.faults.clear()
     assert house.done(house.jobs.retry(ME, job.job_id).job).counts.succeeded == 2
 
 
 def test_a_fault_of_the_store_at_the_end_loses_nothing(build: Any) -> None:
-    house = build(job_store=Faulty)
+    house = build(job_store=faulty(FaultyJobStore))
     job = house.load(CSV)
     # The claim is written; then the write of the end fails, once before and once after it was done.
     store = house.spectra.job_store
     worker = house.spectra.worker()
     job = worker.advance(job)
     assert job.state == "InProgress"
-    store.before["replace"] = [BackendUnavailableError("away")]
+    store.faults.fail_before("replace", BackendUnavailableError("away"))
     with pytest.raises(BackendUnavailableError):
         while True:
             job = worker.advance(job, wait=5)
-    store.after["replace"] = [OutcomeUnknownError("the reply was lost")]
+    store.faults.fail_after("replace", OutcomeUnknownError("the reply was lost"))
     with pytest.raises(OutcomeUnknownError):
         while True:
             job = worker.advance(job, wait=5)
@@ -182,28 +162,28 @@ def test_a_fault_of_the_store_at_the_end_loses_nothing(build: Any) -> None:
 
 
 def test_a_lost_reply_to_create_gives_the_job(build: Any) -> None:
-    house = build(job_store=Faulty)
-    house.spectra.job_store.after["add"] = [OutcomeUnknownError("the reply was lost")]
+    house = build(job_store=faulty(FaultyJobStore))
+    house.spectra.job_store.faults.fail_after("add", OutcomeUnknownError("the reply was lost"))
     job = house.export("select 1 as a")
     assert house.jobs.find(ME).jobs == (job,)
-    house.spectra.job_store.before["add"] = [OutcomeUnknownError("the request was lost")]
+    house.spectra.job_store.faults.fail_before("add", OutcomeUnknownError("the request was lost"))
     second = house.export("select 2 as a")
     assert house.jobs.find(ME).jobs == (second, job)
 
 
 def test_waiting_bears_some_faults(build: Any) -> None:
-    house = build(job_store=Faulty)
+    house = build(job_store=faulty(FaultyJobStore))
     done = house.done(house.export("select 1 as a"))
-    house.spectra.job_store.before["get"] = [BackendUnavailableError("away") for _ in range(4)]
+    house.spectra.job_store.faults.fail_before("get", BackendUnavailableError("away"), times=4)
     assert house.jobs.wait(ME, done.job_id, timeout=timedelta(minutes=5)) == done
-    house.spectra.job_store.before["get"] = [BackendUnavailableError("away") for _ in range(5)]
+    house.spectra.job_store.faults.fail_before("get", BackendUnavailableError("away"), times=5)
     with pytest.raises(BackendUnavailableError):
         house.jobs.wait(ME, done.job_id, timeout=timedelta(minutes=5))
 
 
 def test_one_broken_job_does_not_stop_the_worker(build: Any) -> None:
-    house = build(executor=Faulty)
-    house.spectra.executor.before["start"] = [ZeroDivisionError("a bug of an adapter")]
+    house = build(executor=faulty(FaultyExecutor))
+    house.spectra.executor.faults.fail_before("start", ZeroDivisionError("a bug of an adapter"))
     jobs = [house.export("select 1 as a"), house.export("select 2 as a")]
     for _ in range(3):
         house.work()

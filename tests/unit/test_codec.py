@@ -29,85 +29,21 @@ from spectra.domain import (
     Session,
     Upload,
 )
+from spectra.testing import strategies
 from spectra.errors import BackendError, InvalidSpecError, NewerSchemaError
 
 R = Retention()
 NOW = datetime(2026, 1, 29, 10, tzinfo=UTC)
-parameters = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.integers(),
-    st.floats(allow_nan=False, allow_infinity=False),
-    st.decimals(allow_nan=False, allow_infinity=False),
-    st.dates(),
-    st.datetimes(),
-    st.text(alphabet=st.characters(exclude_characters="\0", exclude_categories=["Cs"])),
-)
 
 
-@st.composite
-def jobs(draw: st.DrawFn) -> Job:
-    """Jobs of every state, made by their events."""
-    text = st.text(
-        alphabet=st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=20
-    )
-    if draw(st.booleans()):
-        spec = ExportSpec(
-            query="select 1", parameters=draw(st.dictionaries(st.sampled_from("abc"), parameters))
-        )
-    else:
-        spec = LoadSpec(
-            operation="upsert", object=draw(text), key_columns=("k", draw(text)), null_token="\\N"
-        )
-    job = Job.new(
-        tenant_id="t",
-        job_id="j",
-        spec=spec,
-        at=NOW + timedelta(milliseconds=draw(st.integers(0, 10**6))),
-        retention=R,
-        labels=draw(st.dictionaries(text, text, max_size=3)),
-        session=Session("u", ("g",)),
-        idempotency_key=draw(st.none() | text),
-        actor=draw(st.none() | text),
-        retry_of=draw(st.none() | st.just("old")),
-    )
-    at = NOW + timedelta(hours=1)
-    if isinstance(spec, LoadSpec) and draw(st.booleans()):
-        job = job.close_upload(at=at, retention=R, upload=Upload("memory:///x", 3, "e"))
-    if job.state == "UploadComplete" and draw(st.booleans()):
-        job = job.claim(at=at, worker="w", until=at, retention=R)
-        job = job.report(at=at, progress=Progress(3, draw(st.none() | st.floats(0, 100))), handle="h")
-    files = Files((Part("memory:///p", 1, 2),), (Column("a", "INT"),), 1, 2, manifest="memory:///m")
-    error = JobError("E", Category.TRANSIENT, "m", {"position": 4, "nested": {"a": [1, None]}})
-    match draw(st.integers(0, 4)) if job.state == "InProgress" else 0:
-        case 1:
-            job = job.reschedule(at=at, due_at=at, error=error).reclaim(at=at, worker="x", until=at)
-        case 2:
-            job = job.complete(
-                at=at,
-                retention=R,
-                counts=Counts(total=2, succeeded=1, failed=1),
-                results=files,
-                failed_records=files,
-                warnings=("w",),
-            )
-        case 3:
-            job = job.fail(at=at, retention=R, error=error, rejected_input=Upload("memory:///r", 1, "e"))
-        case 4:
-            job = job.abort(at=at, retention=R, reason="r", actor="a")
-            if draw(st.booleans()):
-                job = job.settle(at=at, retention=R, effect=Effect.NONE)
-    return job
-
-
-@given(jobs())
+@given(strategies.jobs())
 def test_documents_hold_everything(job: Job) -> None:
     document = json.loads(json.dumps(codec.to_document(job)))
     assert codec.from_document(document) == job
     assert codec.to_document(codec.from_document(document)) == document
 
 
-@given(jobs())
+@given(strategies.jobs())
 def test_unknown_fields_are_kept(job: Job) -> None:
     document = codec.to_document(job)
     document["later"] = {"x": [1]}
@@ -154,7 +90,7 @@ def test_newer_and_broken_documents() -> None:
             codec.from_document(broken)
 
 
-@given(jobs())
+@given(strategies.jobs())
 def test_the_wire_tells_no_secrets(job: Job) -> None:
     text = json.dumps(codec.to_public(job))
     for hidden in ("db_user", "handle", "lease", "memory:///", "idempotency"):

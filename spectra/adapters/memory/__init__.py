@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from spectra.adapters.memory.executor import MemoryExecutor
     from spectra.adapters.memory.job_store import MemoryJobStore
+    from spectra.adapters.memory.jobs import MemoryJobs
     from spectra.adapters.memory.result_store import MemoryResultStore
 
-__all__ = ["MemoryExecutor", "MemoryJobStore", "MemoryResultStore"]
+__all__ = ["MemoryExecutor", "MemoryJobStore", "MemoryJobs", "MemoryResultStore"]
 
 _HOME = {
     "MemoryExecutor": "executor",
     "MemoryJobStore": "job_store",
+    "MemoryJobs": "jobs",
     "MemoryResultStore": "result_store",
 }
 

@@ -6,13 +6,13 @@ import base64
 import binascii
 import hashlib
 import itertools
-import threading
 from bisect import bisect_left, bisect_right, insort
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Final, Literal, TypeVar
 
+from spectra.adapters.memory.jobs import MemoryJobs
 from spectra.domain import Job, JobState, Operation
 from spectra.domain.text import check_id
 from spectra.errors import (
@@ -39,40 +39,24 @@ _E = TypeVar("_E", JobState, Operation)
 class MemoryJobStore(JobStore):
     """Keeps jobs in this process only; for tests, demos and fakes.
 
+    Stores that are given the same *jobs* share them, and these outlive `close`.
+
     `find` costs a page, or, filtered, what it passes over; `due` one look per tenant that has jobs;
     `live` and `backlog` sort the live jobs.
     """
 
-    __slots__ = (
-        "_clock",
-        "_closed",
-        "_due",
-        "_ids",
-        "_jobs",
-        "_keys",
-        "_live",
-        "_lock",
-        "_places",
-        "_visited",
-    )
+    __slots__ = ("_clock", "_closed", "_kept", "_visited")
 
-    def __init__(self, *, clock: Clock = _CLOCK) -> None:
+    def __init__(self, jobs: MemoryJobs | None = None, *, clock: Clock = _CLOCK) -> None:
+        self._kept = jobs if jobs is not None else MemoryJobs()
         self._clock = clock
-        self._lock = threading.RLock()
         self._closed = False
-        self._jobs: dict[Key, Job] = {}
-        self._keys: dict[Key, str] = {}
-        self._places: defaultdict[str, set[str]] = defaultdict(set)
-        # Kept sorted, so that a page or a due job is found without looking at the tenant's others.
-        self._ids: defaultdict[str, list[str]] = defaultdict(list)
-        self._due: defaultdict[str, list[tuple[datetime, str]]] = defaultdict(list)
-        self._live: set[Key] = set()
         self._visited = ""
 
     # ---- writes ---------------------------------------------------------------------------------
 
     def add(self, job: Job, /) -> Added:
-        with self._lock:
+        with self._kept.lock:
             now = self._now()
             key = job.idempotency_key
             first = self._holder(job.tenant_id, key, now) if key is not None else None
@@ -80,27 +64,27 @@ class MemoryJobStore(JobStore):
                 if first.fingerprint != job.fingerprint:
                     raise IdempotencyConflictError(key, first.job_id)
                 return Added(first, replayed=True)
-            if (job.tenant_id, job.job_id) in self._jobs:
+            if (job.tenant_id, job.job_id) in self._kept.jobs:
                 raise JobExistsError(job.tenant_id, job.job_id)
             stored = job.evolved(version=1)
-            self._index(stored)
-            insort(self._ids[job.tenant_id], job.job_id)
+            self._kept.index(stored)
+            insort(self._kept.ids[job.tenant_id], job.job_id)
             if key is not None:
-                self._keys[job.tenant_id, key] = job.job_id
+                self._kept.keys[job.tenant_id, key] = job.job_id
             return Added(stored)
 
     def replace(self, old: Job, new: Job, /, *, limit: int | None = None) -> Job:
         if (old.tenant_id, old.job_id) != (new.tenant_id, new.job_id):
             raise InvalidSpecError("job_id", f"{new} cannot replace {old}")
-        with self._lock:
+        with self._kept.lock:
             self._now()
-            current = self._jobs.get((old.tenant_id, old.job_id))
+            current = self._kept.jobs.get((old.tenant_id, old.job_id))
             if current is None:
                 raise JobNotFoundError(old.tenant_id, old.job_id)
             if current.version != old.version:
                 raise JobConflictError(current, old.version)
             stored = new.evolved(version=old.version + 1)
-            places = self._places[new.tenant_id]
+            places = self._kept.places[new.tenant_id]
             if new.state is JobState.IN_PROGRESS:
                 if limit is not None and new.job_id not in places:
                     if len(places) >= limit:
@@ -108,31 +92,31 @@ class MemoryJobStore(JobStore):
                     places.add(new.job_id)
             elif not new.is_settling:
                 places.discard(new.job_id)
-            self._unindex(current)
-            self._index(stored)
+            self._kept.unindex(current)
+            self._kept.index(stored)
             return stored
 
     def delete(self, tenant_id: str, job_id: str, /) -> None:
-        with self._lock:
+        with self._kept.lock:
             self._now()
-            job = self._jobs.pop((tenant_id, job_id), None)
+            job = self._kept.jobs.pop((tenant_id, job_id), None)
             if job is None:
                 return
-            self._unindex(job)
-            self._places[tenant_id].discard(job_id)
-            ids = self._ids[tenant_id]
+            self._kept.unindex(job)
+            self._kept.places[tenant_id].discard(job_id)
+            ids = self._kept.ids[tenant_id]
             del ids[bisect_left(ids, job_id)]
             key = job.idempotency_key
             # The key may belong to a later job by now: this one had expired.
-            if key is not None and self._keys.get((tenant_id, key)) == job_id:
-                del self._keys[tenant_id, key]
+            if key is not None and self._kept.keys.get((tenant_id, key)) == job_id:
+                del self._kept.keys[tenant_id, key]
 
     # ---- reads ----------------------------------------------------------------------------------
 
     def get(self, tenant_id: str, job_id: str, /) -> Job:
-        with self._lock:
+        with self._kept.lock:
             now = self._now()
-            job = self._jobs.get((tenant_id, job_id))
+            job = self._kept.jobs.get((tenant_id, job_id))
             if job is None or _expired(job, now):
                 raise JobNotFoundError(tenant_id, job_id)
             return job
@@ -173,11 +157,11 @@ class MemoryJobStore(JobStore):
                 and (created_before is None or job.created_at < created_before)
             )
 
-        with self._lock:
+        with self._kept.lock:
             now = self._now()
-            ids = self._ids.get(tenant_id, [])
+            ids = self._kept.ids.get(tenant_id, [])
             end = len(ids) if before is None else bisect_left(ids, before)
-            newest_first = (self._jobs[tenant_id, ids[i]] for i in range(end - 1, -1, -1))
+            newest_first = (self._kept.jobs[tenant_id, ids[i]] for i in range(end - 1, -1, -1))
             matches = (job for job in newest_first if not _expired(job, now) and wanted(job))
             return _page(matches, limit, lambda job: _Cursor(listing).write(job.job_id))
 
@@ -187,11 +171,11 @@ class MemoryJobStore(JobStore):
         _check_limit(limit)
         if per_tenant < 1:
             raise InvalidSpecError("per_tenant", "must be at least 1")
-        with self._lock:
+        with self._kept.lock:
             self._now()
             if tenant_id is not None:
                 return [*self._oldest(tenant_id, now, min(limit, per_tenant))]
-            tenants = sorted(t for t, queue in self._due.items() if queue and queue[0][0] <= now)
+            tenants = sorted(t for t, queue in self._kept.due.items() if queue and queue[0][0] <= now)
             start = bisect_right(tenants, self._visited)
             tenants = [*tenants[start:], *tenants[:start]][:limit]
             if tenants:
@@ -204,16 +188,16 @@ class MemoryJobStore(JobStore):
     def live(self, *, limit: int, cursor: str | None = None) -> Page[Job]:
         _check_limit(limit)
         after = ("", "") if cursor is None else _Cursor("live").read(cursor, 2)
-        with self._lock:
+        with self._kept.lock:
             self._now()
-            keys = sorted(key for key in self._live if key > tuple(after))
-            jobs = (self._jobs[key] for key in keys)
+            keys = sorted(key for key in self._kept.live if key > tuple(after))
+            jobs = (self._kept.jobs[key] for key in keys)
             return _page(jobs, limit, lambda job: _Cursor("live").write(job.tenant_id, job.job_id))
 
     def backlog(self, now: datetime, /) -> Backlog:
-        with self._lock:
+        with self._kept.lock:
             self._now()
-            live = [self._jobs[key] for key in self._live]
+            live = [self._kept.jobs[key] for key in self._kept.live]
         queued = [job for job in live if job.state is JobState.UPLOAD_COMPLETE]
         due = [(job.due_at, job.tenant_id) for job in queued if job.due_at is not None and job.due_at <= now]
         waiting = Counter(tenant for _, tenant in due)
@@ -226,7 +210,7 @@ class MemoryJobStore(JobStore):
         )
 
     def close(self) -> None:
-        with self._lock:
+        with self._kept.lock:
             self._closed = True
 
     # ---- plumbing -------------------------------------------------------------------------------
@@ -237,28 +221,14 @@ class MemoryJobStore(JobStore):
         return self._clock.now()
 
     def _holder(self, tenant_id: str, key: str, now: datetime) -> Job | None:
-        job_id = self._keys.get((tenant_id, key))
-        job = None if job_id is None else self._jobs[tenant_id, job_id]
+        job_id = self._kept.keys.get((tenant_id, key))
+        job = None if job_id is None else self._kept.jobs[tenant_id, job_id]
         return None if job is None or _expired(job, now) else job
 
     def _oldest(self, tenant_id: str, now: datetime, count: int) -> Iterator[Job]:
-        for at, job_id in self._due.get(tenant_id, [])[:count]:
+        for at, job_id in self._kept.due.get(tenant_id, [])[:count]:
             if at <= now:
-                yield self._jobs[tenant_id, job_id]
-
-    def _index(self, job: Job) -> None:
-        key = (job.tenant_id, job.job_id)
-        self._jobs[key] = job
-        if job.due_at is not None:
-            insort(self._due[job.tenant_id], (job.due_at, job.job_id))
-        if not job.is_terminal or job.is_settling:
-            self._live.add(key)
-
-    def _unindex(self, job: Job) -> None:
-        if job.due_at is not None:
-            queue = self._due[job.tenant_id]
-            del queue[bisect_left(queue, (job.due_at, job.job_id))]
-        self._live.discard((job.tenant_id, job.job_id))
+                yield self._kept.jobs[tenant_id, job_id]
 
 
 class _Cursor:

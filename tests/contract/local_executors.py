@@ -1,4 +1,4 @@
-"""EX1 to EX8 for every executor: subclass `ExecutorContract` and give it a `harness`."""
+"""What the two executors of this machine have in common, beyond `ExecutorContract`."""
 
 from __future__ import annotations
 
@@ -114,8 +114,8 @@ class Harness:
             return stream.read()
 
 
-class ExecutorContract:
-    """Tests are named after the promises that they hold an executor to."""
+class LocalExecutors:
+    """Beyond the contract: codes, columns, lines, states, constraints, and what the two have in common."""
 
     @pytest.fixture
     def harness(self) -> Harness:
@@ -127,44 +127,6 @@ class ExecutorContract:
         return harness
 
     # ---- EX1, EX2: starting and polling ---------------------------------------------------------
-
-    def test_ex1_starting_twice_is_starting_once(self, house: Harness) -> None:
-        task = house.task(LoadSpec(operation="insert", object="items"), HEADER + "1,a,\n")
-        assert house.executor.start(task) == house.executor.start(task)
-        assert house.done(task).counts.succeeded == 1
-        assert house.done(task).counts.succeeded == 1
-        assert house.items() == [(1, "a", None)]
-
-    def test_ex1_starting_does_not_wait(self, house: Harness) -> None:
-        task = house.task(ExportSpec(query=house.endless))
-        begun = time.monotonic()
-        house.executor.start(task)
-        execution = house.executor.poll(task)
-        assert time.monotonic() - begun < 5
-        assert execution.status is Status.RUNNING
-        assert execution.handle == house.executor.start(task)
-        assert house.executor.cancel(task) is Effect.NONE
-
-    def test_ex2_polling_waits_no_longer_than_asked_and_ends_with_the_work(self, house: Harness) -> None:
-        task = house.task(ExportSpec(query=house.endless))
-        house.executor.start(task)
-        begun = time.monotonic()
-        assert house.executor.poll(task, wait=0.3).status is Status.RUNNING
-        assert 0.25 < time.monotonic() - begun < 5
-        canceller = threading.Timer(0.2, house.executor.cancel, [task])
-        canceller.start()
-        assert house.executor.poll(task, wait=25).status is Status.CANCELLED
-        canceller.join()
-        assert time.monotonic() - begun < 20
-
-    def test_ex2_what_never_began_is_lost_or_running(self, house: Harness) -> None:
-        task = house.task(LoadSpec(operation="insert", object="items"), HEADER)
-        assert house.executor.poll(task).status in (Status.LOST, Status.RUNNING)
-
-    def test_ex2_no_handle_is_needed(self, house: Harness) -> None:
-        task = house.task(ExportSpec(query="select 1 as a"))
-        house.executor.start(task)
-        assert house.executor.poll(attrs.evolve(task, handle=None), wait=20).status is Status.SUCCEEDED
 
     # ---- EX3: exports ---------------------------------------------------------------------------
 
@@ -199,16 +161,6 @@ class ExecutorContract:
         row = next(csv.reader([data.decode().rstrip("\r\n")], delimiter="|"))
         assert row == ["1", "\\N", ""]
 
-    def test_ex3_json_lines(self, house: Harness) -> None:
-        execution = house.export(
-            "select 1 as id, null as z, 'é' as x union all select 2, null, '\"'", content_type="JSON"
-        )
-        lines = house.read(execution.results).decode().splitlines()
-        assert sorted((json.loads(line) for line in lines), key=lambda r: r["id"]) == [
-            {"id": 1, "z": None, "x": "é"},
-            {"id": 2, "z": None, "x": '"'},
-        ]
-
     @pytest.mark.parametrize("kind", ["CSV", "JSON"])
     def test_ex3_no_rows_are_a_success_with_a_schema(self, house: Harness, kind: str) -> None:
         execution = house.export("select id, name from items where id < 0", content_type=kind)
@@ -223,14 +175,6 @@ class ExecutorContract:
         facts = json.loads(line)
         assert sorted(facts.values()) == [1, 2]
         assert [column.name for column in execution.results.columns] == list(facts)
-
-    def test_ex3_parameters_are_values(self, house: Harness) -> None:
-        hostile = "x'; drop table items; --"
-        execution = house.export(
-            "select :a as a, :b as b", content_type="JSON", parameters={"a": hostile, "b": 2}
-        )
-        assert json.loads(house.read(execution.results)) == {"a": hostile, "b": 2}
-        assert house.items() == []
 
     def test_ex3_many_rows_keep_their_order(self, house: Harness) -> None:
         house.load(HEADER + "".join(f"{i},n,\n" for i in range(20_000)))
@@ -258,41 +202,7 @@ class ExecutorContract:
             assert word in error.message
             assert query[error.details["position"] - 1 :].startswith(word)
 
-    def test_ex3_a_cancelled_export_leaves_nothing(self, house: Harness) -> None:
-        task = house.task(ExportSpec(query=house.endless, compression="GZIP"))
-        house.executor.start(task)
-        time.sleep(0.2)
-        assert house.executor.cancel(task) is Effect.NONE
-        assert house.executor.poll(task).status is Status.CANCELLED
-        assert house.executor.cancel(task) is Effect.NONE
-        assert house.export("select 1 as a").status is Status.SUCCEEDED
-
     # ---- EX4: loads -----------------------------------------------------------------------------
-
-    def test_ex4_insert_by_name(self, house: Harness) -> None:
-        execution = house.load("price,NAME,id\n0.5,nut,1\n,bolt,2\n")
-        assert house.items() == [(1, "nut", 0.5), (2, "bolt", None)]
-        assert attrs.astuple(execution.counts) == (2, 2, 0, 0)
-
-    def test_ex4_update_upsert_delete(self, house: Harness) -> None:
-        house.load(HEADER + "1,a,1\n2,b,2\n3,c,3\n")
-        keys = {"key_columns": ("id",)}
-        assert house.load("id,price\n2,20\n", operation="update", **keys).counts.succeeded == 1
-        assert house.load(HEADER + "3,C,\n4,d,4\n", operation="upsert", **keys).counts.succeeded == 2
-        assert house.load("id\n1\n", operation="delete", **keys).counts.succeeded == 1
-        assert house.items() == [(2, "b", 20.0), (3, "C", None), (4, "d", 4.0)]
-
-    def test_ex4_json_lines(self, house: Harness) -> None:
-        execution = house.load(
-            '{"id": 1, "name": "a\\n\\"é", "price": 2.5}\n\n{"name": "b", "id": 2}', content_type="JSON"
-        )
-        assert house.items() == [(1, 'a\n"é', 2.5), (2, "b", None)]
-        assert execution.counts.total == 2
-
-    def test_ex4_gzip(self, house: Harness) -> None:
-        assert (
-            house.load(gzip.compress((HEADER + "1,a,\n").encode()), compression="GZIP").counts.succeeded == 1
-        )
 
     @pytest.mark.parametrize(
         "data",
@@ -310,10 +220,6 @@ class ExecutorContract:
         execution = house.load(data)
         assert execution.status is Status.SUCCEEDED, execution.error
         assert house.items() == [(1, "a", None), (2, "b", None)]
-
-    def test_ex4_delimiters_headers_and_null(self, house: Harness) -> None:
-        house.load("1;a;\\N\n2;;3\n", delimiter=";", header=False, null_token="\\N")
-        assert house.items() == [(1, "a", None), (2, "", 3.0)]
 
     def test_ex4_strange_names(self, harness: Harness) -> None:
         harness.sql(
@@ -334,40 +240,6 @@ class ExecutorContract:
         assert house.executor.poll(attrs.evolve(first, attempt=3)).status is Status.SUCCEEDED
         assert house.executor.cancel(second) is Effect.APPLIED
         assert len(house.items()) == 1
-
-    def test_ex4_attempts_that_race_apply_once(self, house: Harness) -> None:
-        for number in range(10):
-            task = house.task(LoadSpec(operation="insert", object="items"), HEADER + f"{number},a,\n")
-            tasks = [attrs.evolve(task, attempt=attempt) for attempt in (1, 2, 3)]
-            threads = [threading.Thread(target=house.done, args=[one]) for one in tasks]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-            assert len(house.items()) in (number, number + 1)
-            # Of racing attempts all may have lost; the next one does not.
-            assert house.done(attrs.evolve(task, attempt=4)).status is Status.SUCCEEDED
-            assert len(house.items()) == number + 1
-
-    def test_ex4_two_loads_of_one_table_at_once(self, house: Harness) -> None:
-        tasks = [
-            house.task(
-                LoadSpec(operation="insert", object="items"),
-                HEADER + "".join(f"{n}{i:04},a,\n" for i in range(500)),
-            )
-            for n in range(1, 7)
-        ]
-        for task in tasks:
-            house.executor.start(task)
-        for task in tasks:
-            execution = house.done(task)
-            # A conflict is transient: the worker would begin another attempt.
-            tries = 1
-            while execution.status is Status.FAILED and execution.error.retryable and tries < 9:
-                tries += 1
-                execution = house.done(attrs.evolve(task, attempt=tries))
-            assert execution.status is Status.SUCCEEDED, execution.error
-        assert len(house.items()) == 3_000
 
     # ---- EX5: failed records --------------------------------------------------------------------
 
@@ -546,40 +418,6 @@ class ExecutorContract:
 
     # ---- EX6: cancelling ------------------------------------------------------------------------
 
-    def test_ex6_a_closed_row_is_never_applied(self, house: Harness) -> None:
-        task = house.task(LoadSpec(operation="insert", object="items"), HEADER + "1,a,\n")
-        assert house.executor.cancel(task) is Effect.NONE
-        for attempt in (1, 2):
-            assert house.done(attrs.evolve(task, attempt=attempt)).status in (Status.CANCELLED, Status.FAILED)
-        assert house.items() == []
-        assert house.executor.cancel(task) is Effect.NONE
-
-    def test_ex6_a_lost_attempt_can_be_followed(self, house: Harness) -> None:
-        task = house.task(LoadSpec(operation="insert", object="items"), HEADER + "1,a,\n")
-        assert house.executor.cancel(task, close_ledger=False) is Effect.NONE
-        assert house.done(attrs.evolve(task, attempt=2)).status is Status.SUCCEEDED
-        # The first one comes too late: it finds the load applied, and does nothing.
-        assert house.done(task).counts.succeeded == 1
-        assert len(house.items()) == 1
-
-    def test_ex6_cancelling_at_any_moment_tells_the_truth(self, house: Harness) -> None:
-        data = HEADER + "".join(f"{i},name {i},{i}.5\n" for i in range(30_000))
-        seen = set()
-        for number in range(12):
-            house.sql("delete from items")
-            task = house.task(LoadSpec(operation="insert", object="items"), data)
-            house.executor.start(task)
-            time.sleep(number * 0.03)
-            effect = house.executor.cancel(task)
-            for _ in range(100):
-                if effect is not Effect.PENDING:
-                    break
-                effect = house.executor.cancel(task)
-            assert len(house.items()) == {Effect.NONE: 0, Effect.APPLIED: 30_000}[effect]
-            assert house.executor.cancel(task) is effect
-            seen.add(effect)
-        assert Effect.NONE in seen
-
     # ---- EX7 and the rest -----------------------------------------------------------------------
 
     def test_ex7_labels(self, house: Harness) -> None:
@@ -624,25 +462,9 @@ class ExecutorContract:
             house.executor.check(ExportSpec(query="select 1", compression="BZIP2"), Session())
         house.executor.check(ExportSpec(query="select 1", compression="GZIP"), Session())
 
-    def test_close_ends_the_work_and_is_final(self, house: Harness) -> None:
-        executor: Executor = house.executor
-        task = house.task(ExportSpec(query=house.endless))
-        executor.start(task)
-        executor.close()
-        executor.close()
-        for call in (
-            lambda: executor.start(task),
-            lambda: executor.poll(task),
-            lambda: executor.cancel(task),
-            lambda: executor.ready(),
-            lambda: executor.forget("acme", "j"),
-        ):
-            with pytest.raises(ClosedError):
-                call()
 
-
-class QueryRunnerContract:
-    """EX8 for every runner of small reads; shares the executor's harness."""
+class LocalRunners:
+    """Beyond the contract: SQL states."""
 
     def query(
         self, house: Harness, sql: str, *, limit: int = 10, timeout: float = 30, **parameters: Any
@@ -653,30 +475,6 @@ class QueryRunnerContract:
                 tenant_id="acme", sql=sql, limit=limit, timeout=timeout, query_id="q1", parameters=parameters
             )
         )
-
-    def test_ex8_rows_and_columns(self, house: Harness) -> None:
-        result = self.query(house, "select 1 as a, 'x' as b, null as c")
-        assert result.rows == ((1, "x", None),)
-        assert [column.name for column in result.columns] == ["a", "b", "c"]
-        assert (result.truncated, result.query_id) == (False, "q1")
-
-    def test_ex8_the_limit_is_exact(self, house: Harness) -> None:
-        house.load(HEADER + "".join(f"{i},n,\n" for i in range(20)))
-        for limit, count, truncated in ((19, 19, True), (20, 20, False), (21, 20, False)):
-            result = self.query(house, "select id from items order by id", limit=limit)
-            assert (len(result.rows), result.truncated) == (count, truncated)
-            assert [row[0] for row in result.rows] == list(range(count))
-
-    def test_ex8_parameters_are_values(self, house: Harness) -> None:
-        hostile = "'; drop table items; --"
-        assert self.query(house, "select :x as x", x=hostile).rows == ((hostile,),)
-
-    def test_ex8_a_query_is_cut_off_at_its_timeout(self, house: Harness) -> None:
-        begun = time.monotonic()
-        with pytest.raises(QueryTimeoutError):
-            self.query(house, house.endless, timeout=0.3)
-        assert time.monotonic() - begun < 10
-        assert self.query(house, "select 1 as a").rows == ((1,),)
 
     def test_ex8_a_statement_that_fails(self, house: Harness) -> None:
         with pytest.raises(ExecutorError) as failed:

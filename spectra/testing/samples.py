@@ -1,13 +1,11 @@
-"""Jobs, a clock and small tools for the tests of job stores."""
+"""Jobs to try things with, at every state; dated from `START`."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any, Final
 
 from spectra.domain import (
     Category,
@@ -19,34 +17,21 @@ from spectra.domain import (
     Job,
     JobError,
     LoadSpec,
+    Parameter,
     Part,
     Progress,
     Retention,
     Session,
     Upload,
 )
-from spectra.ports.job_store import Page
+from spectra.testing.clock import START
 
-START = datetime(2026, 1, 1, tzinfo=UTC)
-KEPT = Retention(jobs=timedelta(days=2), results=timedelta(days=1))
-DAY = 86_400.0
-T = TypeVar("T")
-
-
-class ManualClock:
-    """Stands still until it is moved."""
-
-    def __init__(self, at: datetime = START) -> None:
-        self.at = at
-
-    def now(self) -> datetime:
-        return self.at
-
-    def sleep(self, seconds: float, /) -> None:
-        self.at += timedelta(seconds=seconds)
+KEPT: Final = Retention(jobs=timedelta(days=2), results=timedelta(days=1))
+DAY: Final = 86_400.0
 
 
 def after(seconds: float) -> datetime:
+    """`START` and *seconds*."""
     return START + timedelta(seconds=seconds)
 
 
@@ -68,34 +53,48 @@ def load(
 
 
 def uploaded(job: Job, *, at: float = 1) -> Job:
+    """*job* with its upload closed."""
     return job.close_upload(at=after(at), retention=KEPT, upload=Upload("memory:///in", 1, "e"))
 
 
 def claimed(job: Job, *, at: float = 1, worker: str = "w") -> Job:
+    """*job* under the lease of *worker*, for a minute."""
     return job.claim(at=after(at), worker=worker, until=after(at + 60), retention=KEPT)
 
 
 def completed(job: Job, *, at: float = 2) -> Job:
+    """*job* ended well."""
     return job.complete(at=after(at), retention=KEPT, counts=Counts(total=1, succeeded=1))
 
 
 def failed(job: Job, *, at: float = 2) -> Job:
+    """*job* ended badly."""
     return job.fail(at=after(at), retention=KEPT, error=JobError("E", Category.VALIDATION, "boom"))
 
 
 def aborted(job: Job, *, at: float = 2) -> Job:
+    """*job* aborted; if it ran, its effect is pending."""
     return job.abort(at=after(at), retention=KEPT, reason="enough", actor="a")
 
 
 def settled(job: Job, *, at: float = 3) -> Job:
+    """*job*, aborted, with the effect none."""
     return job.settle(at=after(at), retention=KEPT, effect=Effect.NONE)
 
 
 def rich(job_id: str = "j") -> Job:
     """A job with something in nearly every field, and nothing that JSON or SQL would keep by itself."""
+    parameters: dict[str, Parameter] = {
+        "d": Decimal("1.10"),
+        "f": 0.1,
+        "at": START,
+        "on": START.date(),
+        "n": None,
+        "b": True,
+    }
     spec = ExportSpec(
         query="select 'ß €  𝄞 \u2028 \\ \"' -- '",
-        parameters={"d": Decimal("1.10"), "f": 0.1, "at": START, "on": START.date(), "n": None, "b": True},
+        parameters=parameters,
     )
     job = Job.new(
         tenant_id="t",
@@ -125,32 +124,5 @@ def rich(job_id: str = "j") -> Job:
 
 
 def ids(jobs: Iterable[Job]) -> list[str]:
+    """The ids of *jobs*, in their order."""
     return [job.job_id for job in jobs]
-
-
-def everything(page: Callable[..., Page[Job]], *args: Any, **asked: Any) -> list[Job]:
-    """All pages of a listing, one after the other; all but the last are full."""
-    found: list[Job] = []
-    cursor = None
-    while True:
-        got = page(*args, cursor=cursor, **asked)
-        found += got.items
-        cursor = got.next_cursor
-        if cursor is None:
-            return found
-        assert len(got.items) == asked["limit"]
-
-
-def at_once(calls: Sequence[Callable[[], T]]) -> list[T | Exception]:
-    """What *calls* return or raise when as many threads make them together."""
-    barrier = threading.Barrier(len(calls))
-
-    def made(call: Callable[[], T]) -> T | Exception:
-        barrier.wait()
-        try:
-            return call()
-        except Exception as exc:
-            return exc
-
-    with ThreadPoolExecutor(len(calls)) as pool:
-        return list(pool.map(made, calls))

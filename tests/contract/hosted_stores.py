@@ -1,4 +1,4 @@
-"""RS1 to RS6 for every result store: subclass `ResultStoreContract` and give it a `store`."""
+"""What the two stores whose links a host serves have in common, beyond `ResultStoreContract`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from spectra.errors import (
     UploadTooLargeError,
 )
 from spectra.ports import Area, ObjectInfo
-from tests.clocks import ManualClock
+from spectra.testing import ManualClock
 
 HOUR = timedelta(hours=1)
 IDS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", fullmatch=True)
@@ -34,8 +34,8 @@ SHARED = settings(
 )
 
 
-class ResultStoreContract:
-    """Tests are named after the promises; *store* is empty, asks *clock* for the time, and hosts links."""
+class HostedStores:
+    """Beyond the contract: links as text, streams of uploads, every location that could be thought of."""
 
     @pytest.fixture
     def clock(self) -> ManualClock:
@@ -57,65 +57,6 @@ class ResultStoreContract:
         return put
 
     # ---- RS1 and RS5: whole or not at all, and as it was written --------------------------------
-
-    def test_rs1_what_was_written_is_read(self, store: Any) -> None:
-        location = store.location("acme", "j1", Area.RESULTS, 1) + "part-00000.csv"
-        pieces = [b"id\n", b"", bytes(range(256)) * 5_000, b"\0end"]
-        with store.open_write(location) as writer:
-            for piece in pieces:
-                assert writer.write(piece) == len(piece)
-            with pytest.raises(ObjectNotFoundError):
-                store.stat(location)
-        data = b"".join(pieces)
-        with store.open_read(location) as stream:
-            assert stream.read() == data
-        assert store.stat(location).bytes == len(data)
-
-    def test_rs1_an_empty_object_is_one(self, store: Any, put: Any) -> None:
-        location = put(b"")
-        assert store.stat(location).bytes == 0
-        assert read(store, location) == b""
-
-    @pytest.mark.parametrize("start", [0, 1, 5, 10, 11])
-    def test_rs1_reading_from_an_offset(self, store: Any, put: Any, start: int) -> None:
-        assert read(store, put(b"0123456789"), start=start) == b"0123456789"[start:]
-
-    @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, GeneratorExit])
-    def test_rs1_leaving_by_an_error_changes_nothing(self, store: Any, put: Any, error: Any) -> None:
-        old = put(b"old")
-        new = store.location("acme", "j2", Area.RESULTS) + "data"
-        for location in (old, new):
-            with pytest.raises(error), store.open_write(location) as writer:
-                writer.write(b"half of it")
-                raise error
-        assert read(store, old) == b"old"
-        with pytest.raises(ObjectNotFoundError):
-            store.stat(new)
-        assert store.jobs(older_than=datetime.max.replace(tzinfo=UTC)).items == (("acme", "j1"),)
-
-    def test_rs1_a_reader_keeps_what_it_opened(self, store: Any, put: Any) -> None:
-        location = put(b"old" * 1_000)
-        with store.open_read(location) as stream:
-            assert stream.read(3) == b"old"
-            put(b"new")
-            assert stream.read() == b"old" * 999
-        assert read(store, location) == b"new"
-
-    def test_rs1_of_writers_at_once_one_wins_whole(self, store: Any) -> None:
-        location = store.location("acme", "j1", Area.UPLOAD) + "data"
-        bodies = [bytes([n]) * (50_000 + n) for n in range(8)]
-
-        def write(body: bytes) -> None:
-            with store.open_write(location) as writer:
-                for at in range(0, len(body), 7_000):
-                    writer.write(body[at : at + 7_000])
-
-        threads = [threading.Thread(target=write, args=[body]) for body in bodies]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert read(store, location) in bodies
 
     def test_rs1_the_etag_tells_every_content_apart(self, store: Any, put: Any) -> None:
         # same size, same instant
@@ -145,33 +86,7 @@ class ResultStoreContract:
             with pytest.raises(ClosedError):
                 call()
 
-    def test_missing_objects(self, store: Any, put: Any, clock: ManualClock) -> None:
-        put(b"here")
-        missing = store.location("acme", "j1", Area.RESULTS) + "missing"
-        nowhere = store.location("nobody", "j1", Area.RESULTS) + "missing"
-        link = store.download_link(missing, filename="a", expires_at=clock.now() + HOUR)
-        for call in (
-            lambda: store.stat(missing),
-            lambda: store.open_read(nowhere),
-            lambda: store.copy(missing, nowhere, if_etag="x"),
-            lambda: store.fetch(link),
-        ):
-            with pytest.raises(ObjectNotFoundError):
-                call()
-
     # ---- RS2: links -----------------------------------------------------------------------------
-
-    def test_rs2_an_upload_target_takes_whole_objects_again_and_again(
-        self, store: Any, clock: ManualClock
-    ) -> None:
-        location = store.location("acme", "j1", Area.UPLOAD) + "data"
-        target = store.upload_target(location, max_bytes=5, size=None, expires_at=clock.now() + HOUR)
-        assert target.max_bytes == 5
-        assert target.expires_at <= clock.now() + HOUR
-        for data in (b"one", b"", b"12345"):
-            info = store.send(target, data)
-            assert info == store.stat(location)
-            assert (info.bytes, read(store, location)) == (len(data), data)
 
     @pytest.mark.parametrize("size", [None, 5])
     def test_rs2_what_is_too_long_is_refused_and_unseen(
@@ -251,13 +166,6 @@ class ResultStoreContract:
 
         assert store.receive(target.url, Slow(b"slow")).bytes == 4
 
-    def test_rs2_no_link_is_made_into_the_input(self, store: Any, put: Any, clock: ManualClock) -> None:
-        location = put(b"data", area=Area.INPUT)
-        with pytest.raises(ValueError, match="input"):
-            store.download_link(location, filename="a", expires_at=clock.now() + HOUR)
-        with pytest.raises(ValueError, match="input"):
-            store.upload_target(location, max_bytes=1, size=None, expires_at=clock.now() + HOUR)
-
     @SHARED
     @given(data=st.data())
     def test_rs2_altered_links_are_refused(
@@ -333,32 +241,6 @@ class ResultStoreContract:
             store.stat(locations[0])
         assert read(store, locations[1]) == b"1"
 
-    def test_rs3_case_dots_and_devices(self, store: Any) -> None:
-        ids = ["A", "a", "a.", "a..", "a-", "CON", "con", "nul.txt", "0", "x" * 128, "X" * 128]
-        for job in ids:
-            with store.open_write(store.location("t", job, Area.UPLOAD) + "data") as writer:
-                writer.write(job.encode())
-        for job in ids:
-            assert read(store, store.location("t", job, Area.UPLOAD) + "data") == job.encode()
-        page = store.jobs(older_than=datetime.max.replace(tzinfo=UTC))
-        assert page.items == tuple(sorted(("t", job) for job in ids))
-
-    @pytest.mark.parametrize(
-        "id_",
-        ["", ".", "..", "../x", "a/b", "/etc", "a\0b", "-a", ".a", "é", "a b", "x" * 200, "a\n", 7, None],
-    )
-    def test_rs3_ids_that_could_lead_elsewhere_are_refused(self, store: Any, id_: Any) -> None:
-        for ids in ((id_, "job"), ("tenant", id_)):
-            with pytest.raises(InvalidSpecError):
-                store.location(*ids)
-
-    @pytest.mark.parametrize("attempt", [0, -1, "1", "../1", 1.0, True])
-    def test_rs3_attempts_are_numbers_from_one(self, store: Any, attempt: Any) -> None:
-        with pytest.raises(InvalidSpecError):
-            store.location("t", "j", Area.RESULTS, attempt)
-        with pytest.raises(InvalidSpecError):
-            store.location("t", "j", None, 1)
-
     @SHARED
     @given(data=st.data())
     def test_rs3_no_location_points_outside(
@@ -430,146 +312,9 @@ class ResultStoreContract:
 
     # ---- RS4: deleting --------------------------------------------------------------------------
 
-    def test_rs4_delete_takes_what_lies_below(self, store: Any) -> None:
-        places = [
-            (tenant, job, area, attempt)
-            for tenant in ("t", "t2")
-            for job in ("j", "j-2", "j2")
-            for area in (Area.RESULTS, Area.FAILED)
-            for attempt in (1, 11)
-        ]
-        for place in places:
-            for name in ("a", "b"):
-                with store.open_write(store.location(*place) + name) as writer:
-                    writer.write(b"x")
-
-        def left() -> set[tuple[Any, ...]]:
-            found = set()
-            for place in places:
-                for name in ("a", "b"):
-                    try:
-                        store.stat(store.location(*place) + name)
-                        found.add((*place, name))
-                    except ObjectNotFoundError:
-                        pass
-            return found
-
-        every = left()
-        assert len(every) == 48
-        steps: list[tuple[str, Callable[[tuple[Any, ...]], bool]]] = [
-            (store.location(*places[0]) + "a", lambda p: p == (*places[0], "a")),
-            (store.location(*places[0]), lambda p: p[:4] == places[0]),
-            (store.location("t", "j", Area.FAILED), lambda p: p[:3] == ("t", "j", Area.FAILED)),
-            (store.location("t", "j"), lambda p: p[:2] == ("t", "j")),
-        ]
-        for location, gone in steps:
-            for _ in range(2):
-                store.delete(location)
-                every = {p for p in every if not gone(p)}
-                assert left() == every
-        assert store.jobs(older_than=datetime.max.replace(tzinfo=UTC)).items == (
-            ("t", "j-2"),
-            ("t", "j2"),
-            ("t2", "j"),
-            ("t2", "j-2"),
-            ("t2", "j2"),
-        )
-
-    def test_rs4_writing_while_deleting_neither_fails_nor_tears(self, store: Any) -> None:
-        folder = store.location("t", "j")
-        location = store.location("t", "j", Area.UPLOAD) + "data"
-        done = threading.Event()
-
-        def delete() -> None:
-            while not done.is_set():
-                store.delete(folder)
-
-        thread = threading.Thread(target=delete)
-        thread.start()
-        try:
-            for number in range(200):
-                with store.open_write(location) as writer:
-                    writer.write(b"%d" % number)
-                try:
-                    assert read(store, location) == b"%d" % number
-                except ObjectNotFoundError:
-                    pass
-        finally:
-            done.set()
-            thread.join()
-
     # ---- RS6: copying ---------------------------------------------------------------------------
 
-    def test_rs6_copy_is_the_content_that_had_the_etag(self, store: Any, put: Any) -> None:
-        source = put(b"old", area=Area.UPLOAD)
-        target = store.location("acme", "j1", Area.INPUT) + "frozen"
-        etag = store.stat(source).etag
-        info = store.copy(source, target, if_etag=etag)
-        assert isinstance(info, ObjectInfo)
-        assert (info, read(store, target)) == (store.stat(target), b"old")
-        put(b"new", area=Area.UPLOAD)
-        with pytest.raises(UploadChangedError):
-            store.copy(source, target, if_etag=etag)
-        assert read(store, target) == b"old"
-        store.delete(source)
-        assert read(store, target) == b"old"
-
-    def test_rs6_a_replaced_source_is_never_copied(self, store: Any, put: Any) -> None:
-        source = put(b"a" * 100_000, area=Area.UPLOAD)
-        done = threading.Event()
-
-        def replace() -> None:
-            while not done.is_set():
-                put(b"b" * 100_000, area=Area.UPLOAD)
-                put(b"c" * 100_000, area=Area.UPLOAD)
-
-        thread = threading.Thread(target=replace)
-        thread.start()
-        target = store.location("acme", "j2", Area.INPUT) + "frozen"
-        copied = 0
-        try:
-            for _ in range(100):
-                etag = store.stat(source).etag
-                try:
-                    info = store.copy(source, target, if_etag=etag)
-                except UploadChangedError:
-                    continue
-                copied += 1
-                data = read(store, target)
-                assert len(data) == info.bytes == 100_000
-                assert len(set(data)) == 1
-        finally:
-            done.set()
-            thread.join()
-
     # ---- reconciliation -------------------------------------------------------------------------
-
-    def test_jobs_by_their_newest_file(self, store: Any, put: Any, clock: ManualClock) -> None:
-        put(b"x", job="old")
-        put(b"x", job="touched")
-        clock.advance(hours=1)
-        middle = clock.now()
-        put(b"x", job="touched", area=Area.INPUT)
-        put(b"x", job="new")
-        assert store.jobs(older_than=middle).items == (("acme", "old"),)
-        clock.advance(hours=1)
-        assert len(store.jobs(older_than=clock.now()).items) == 3
-
-    def test_jobs_come_in_pages(self, store: Any, put: Any, clock: ManualClock) -> None:
-        names = sorted(f"{letter}{number:03}" for letter in "aB" for number in range(110))
-        for name in names:
-            put(b"x", job=name)
-        later = clock.now() + HOUR
-        seen, cursor = [], None
-        for _ in range(20):
-            page = store.jobs(older_than=later, cursor=cursor)
-            seen += [job for _, job in page.items]
-            cursor = page.next_cursor
-            if cursor is None:
-                break
-        assert seen == names
-        with pytest.raises(InvalidCursorError):
-            store.jobs(older_than=later, cursor="nonsense")
 
 
 def read(store: Any, location: str, *, start: int = 0) -> bytes:

@@ -1,0 +1,8 @@
+"""The promises of the ports as test classes: subclass, override one fixture, nothing else."""
+
+import pkgutil
+
+import pytest
+
+# Before the modules are imported: then a failure shows the fields that differ.
+pytest.register_assert_rewrite(*(f"{__name__}.{module.name}" for module in pkgutil.iter_modules(__path__)))

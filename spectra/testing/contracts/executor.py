@@ -1,0 +1,128 @@
+"""`ExecutorContract` and `QueryRunnerContract`: what executors and runners promise, as tests."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from spectra.errors import ClosedError, ExecutorError, QueryTimeoutError
+from spectra.ports.query_runner import Query, QueryResult, QueryRunner
+from spectra.testing.contracts.contract import Contract
+from spectra.testing.contracts.executor_cancelling import CancelPromises
+from spectra.testing.contracts.executor_exports import ExportPromises
+from spectra.testing.contracts.executor_harness import ExecutorHarness, Trial
+from spectra.testing.contracts.executor_records import RecordPromises
+from spectra.testing.contracts.executor_uploads import UploadPromises
+from spectra.testing.contracts.executor_work import WorkPromises
+
+__all__ = ["ExecutorContract", "QueryRunnerContract"]
+
+
+class _OnTrial(Contract):
+    @pytest.fixture
+    def harness(self) -> ExecutorHarness:
+        """Override: an executor, its files, and a way to its tables; close them afterwards."""
+        pytest.fail("override the fixture harness")
+
+    @pytest.fixture
+    def trial(self, harness: ExecutorHarness) -> Trial:
+        return Trial(harness)
+
+
+class ExecutorContract(
+    WorkPromises, ExportPromises, RecordPromises, UploadPromises, CancelPromises, _OnTrial
+):
+    """EX1 to EX7 and EX9. Subclass as ``Test…`` and override `harness`, nothing else.
+
+    With *profile* ``"slow"`` at most 150 calls of the executor are made.
+    """
+
+
+class QueryRunnerContract(_OnTrial):
+    """EX8. Subclass as ``Test…`` and override `harness`: its executor is the runner on trial."""
+
+    @pytest.fixture
+    def runner(self, harness: ExecutorHarness) -> QueryRunner:
+        assert isinstance(harness.executor, QueryRunner)
+        return harness.executor
+
+    @staticmethod
+    def ask(
+        runner: QueryRunner, sql: str, *, limit: int = 10, timeout: float = 30, **parameters: Any
+    ) -> QueryResult:
+        """Run a small read."""
+        facts: dict[str, Any] = {"tenant_id": "acme", "query_id": "q1", "parameters": parameters}
+        return runner.query(Query(sql=sql, limit=limit, timeout=timeout, **facts))
+
+    def test_ex8_rows_and_columns(self, runner: QueryRunner) -> None:
+        result = self.ask(runner, "select 1 as a, 'x' as b, null as c")
+        assert result.rows == ((1, "x", None),)
+        assert [column.name for column in result.columns] == ["a", "b", "c"]
+        assert (result.truncated, result.query_id) == (False, "q1")
+
+    def test_ex8_no_rows(self, runner: QueryRunner, trial: Trial) -> None:
+        result = self.ask(runner, f"select id, name from {trial.table()}")
+        assert (result.rows, result.truncated) == ((), False)
+        assert [column.name for column in result.columns] == ["id", "name"]
+
+    @pytest.mark.parametrize(
+        ("limit", "count", "more"), [(1, 1, True), (19, 19, True), (20, 20, False), (21, 20, False)]
+    )
+    def test_ex8_the_limit_is_exact(
+        self, runner: QueryRunner, trial: Trial, limit: int, count: int, more: bool
+    ) -> None:
+        table = trial.table([(number, "n", None) for number in range(20)])
+        result = self.ask(runner, f"select id from {table} order by id", limit=limit)
+        assert [row[0] for row in result.rows] == list(range(count))
+        assert result.truncated is more
+
+    def test_ex8_parameters_are_values(self, runner: QueryRunner, trial: Trial) -> None:
+        table = trial.table([(1, "a", None)])
+        for hostile in (f"'; drop table {table}; --", "\\'", '"', "%s :x $1 ?", "é\n𝄞", ""):
+            assert self.ask(runner, "select :x as x", x=hostile).rows == ((hostile,),)
+        assert self.ask(runner, f"select id from {table} where name = :n", n="a").rows == ((1,),)
+        assert self.ask(runner, f"select id from {table} where id = :i and :t = 'x'", i=1, t="x").rows == (
+            (1,),
+        )
+        assert self.ask(runner, "select :x as x", x=None).rows == ((None,),)
+        assert trial.rows(table) == [(1, "a", None)]
+
+    def test_ex8_a_query_is_cut_off_at_its_timeout(self, runner: QueryRunner, trial: Trial) -> None:
+        begun = time.monotonic()
+        with pytest.raises(QueryTimeoutError):
+            self.ask(runner, trial.endless(), timeout=0.5)
+        assert time.monotonic() - begun < 30
+        assert self.ask(runner, "select 1 as a").rows == ((1,),)
+
+    def test_ex8_a_statement_that_fails_is_told(self, runner: QueryRunner) -> None:
+        with pytest.raises(ExecutorError) as failed:
+            self.ask(runner, "select nope from nothing_of_that_name")
+        assert not failed.value.job_error.retryable
+        assert self.ask(runner, "select 1 as a").rows == ((1,),)
+
+    def test_ex8_a_session_is_left_behind_on_no_connection(
+        self, harness: ExecutorHarness, runner: QueryRunner
+    ) -> None:
+        if harness.user is None:
+            for session in (*harness.sessions, None):
+                facts: dict[str, Any] = {} if session is None else {"session": session}
+                query = Query(tenant_id="t", sql="select 1 as a", limit=1, timeout=30, query_id="q", **facts)
+                assert runner.query(query).rows == ((1,),)
+            return
+        seen = []
+        for session in (None, *harness.sessions, None, harness.sessions[0], None):
+            facts = {} if session is None else {"session": session}
+            sql = f"select {harness.user} as u"
+            query = Query(tenant_id="t", sql=sql, limit=1, timeout=30, query_id="q", **facts)
+            seen.append(runner.query(query).rows[0][0])
+        own = seen[0]
+        first, second = (session.db_user for session in harness.sessions)
+        assert seen == [own, first, second, own, first, own]
+
+    def test_ex8_after_close_everything_is_refused(self, runner: QueryRunner) -> None:
+        runner.close()
+        runner.close()
+        with pytest.raises(ClosedError):
+            self.ask(runner, "select 1 as a")

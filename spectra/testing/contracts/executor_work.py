@@ -1,0 +1,141 @@
+"""EX1, EX2, EX7 and EX9: starting, polling, sessions, and what an executor knows."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+
+import attrs
+import pytest
+
+from spectra.domain import Effect, ExportSpec, Session
+from spectra.errors import ClosedError, InvalidCursorError, InvalidSpecError
+from spectra.ports.executor import Status
+from spectra.testing.contracts.calls import everything_of
+from spectra.testing.contracts.contract import Contract
+from spectra.testing.contracts.executor_harness import ExecutorHarness, Trial
+
+
+class WorkPromises(Contract):
+    """See `ExecutorContract`."""
+
+    # ---- EX1: starting ----------------------------------------------------------------------------
+
+    def test_ex1_starting_twice_is_starting_once(self, trial: Trial) -> None:
+        table = trial.table()
+        task = trial.task(trial.insert(table), "id,name,price\n1,a,\n")
+        assert trial.executor.start(task) == trial.executor.start(task)
+        for _ in range(2):
+            execution = trial.done(task)
+            assert execution.status is Status.SUCCEEDED, execution.error
+            assert execution.counts is not None
+            assert execution.counts.succeeded == 1
+        assert trial.rows(table) == [(1, "a", None)]
+
+    def test_ex1_starting_does_not_wait_for_the_work(self, trial: Trial) -> None:
+        task = trial.task(ExportSpec(query=trial.endless()))
+        handle = trial.executor.start(task)
+        assert trial.executor.start(task) == handle
+        assert trial.executor.poll(task).status is Status.RUNNING
+        assert isinstance(trial.executor.detached(task), bool)
+        assert trial.executor.cancel(task) is Effect.NONE
+
+    # ---- EX2: polling -----------------------------------------------------------------------------
+
+    def test_ex2_polling_waits_no_longer_than_asked_and_ends_with_the_work(self, trial: Trial) -> None:
+        task = trial.task(ExportSpec(query=trial.endless()))
+        trial.executor.start(task)
+        begun = time.monotonic()
+        assert trial.executor.poll(task, wait=0.3).status is Status.RUNNING
+        assert time.monotonic() - begun < 10
+        canceller = threading.Timer(0.3, trial.executor.cancel, [task])
+        canceller.start()
+        execution = trial.executor.poll(task, wait=60)
+        canceller.join()
+        assert execution.status is Status.CANCELLED
+        assert time.monotonic() - begun < 50
+
+    def test_ex2_no_handle_is_needed_and_the_answer_stays(self, trial: Trial) -> None:
+        task = trial.task(ExportSpec(query="select 1 as a"))
+        handle = trial.executor.start(task)
+        first = trial.executor.poll(task, wait=trial.wait)
+        assert first.status is Status.SUCCEEDED
+        for one in (task, attrs.evolve(task, handle=handle)):
+            again = trial.executor.poll(one)
+            assert (again.status, again.counts) == (first.status, first.counts)
+
+    def test_ex2_what_never_began_is_no_success(self, trial: Trial) -> None:
+        task = trial.task(trial.insert(trial.table()), "id\n1\n")
+        assert trial.executor.poll(task).status in (Status.LOST, Status.RUNNING)
+
+    def test_ex2_of_many_tasks_each_has_its_own_answer(self, trial: Trial) -> None:
+        count = 2 if self.profile == "slow" else 12
+        tasks = [trial.task(ExportSpec(query=f"select {number} as n")) for number in range(count)]
+        for task in tasks:
+            trial.executor.start(task)
+        for number, task in enumerate(tasks):
+            assert trial.records(trial.done(task), ExportSpec(query="select 1")) == [{"n": str(number)}]
+
+    # ---- EX7: sessions and labels -----------------------------------------------------------------
+
+    def test_ex7_the_work_runs_under_its_session_and_leaves_none_behind(
+        self, harness: ExecutorHarness, trial: Trial
+    ) -> None:
+        sessions = (Session(), *harness.sessions, Session(), harness.sessions[0], Session())
+        seen = []
+        for session in sessions:
+            spec = ExportSpec(query=f"select {harness.user or '1'} as u")
+            try:
+                trial.executor.check(spec, session)
+            except InvalidSpecError:
+                assert harness.user is None
+                continue
+            seen.append(trial.records(trial.done(trial.task(spec, session=session)), spec)[0]["u"])
+        if harness.user is not None:
+            own = seen[0]
+            assert seen == [session.db_user or own for session in sessions]
+
+    # ---- EX9: check, known, forget, close -----------------------------------------------------------
+
+    def test_ex9_known_and_forget(self, trial: Trial) -> None:
+        later = datetime.now(UTC) + timedelta(days=1)
+        load = trial.task(trial.insert(trial.table()), "id,name,price\n1,a,\n")
+        assert trial.done(load).status is Status.SUCCEEDED
+        running = trial.task(ExportSpec(query=trial.endless()))
+        trial.executor.start(running)
+
+        def known() -> dict[str, bool]:
+            found = everything_of(trial.executor.known, older_than=later)
+            mine = {load.job_id, running.job_id}
+            return {one.job_id: one.running for one in found if one.job_id in mine}
+
+        assert known() == {load.job_id: False, running.job_id: True}
+        trial.executor.cancel(running)
+        for _ in range(2):
+            for task in (load, running):
+                trial.executor.forget(task.tenant_id, task.job_id)
+        assert known() == {}
+        with pytest.raises(InvalidCursorError):
+            trial.executor.known(older_than=later, cursor="nonsense")
+
+    def test_ex9_ready_says_nothing_if_work_can_begin(self, trial: Trial) -> None:
+        trial.executor.ready()
+        assert trial.results.scheme in trial.executor.schemes
+
+    def test_ex9_close_ends_the_work_and_is_final(self, trial: Trial) -> None:
+        executor = trial.executor
+        task = trial.task(ExportSpec(query=trial.endless()))
+        executor.start(task)
+        executor.cancel(task)
+        executor.close()
+        executor.close()
+        for call in (
+            lambda: executor.start(task),
+            lambda: executor.poll(task),
+            lambda: executor.cancel(task),
+            executor.ready,
+            lambda: executor.forget("acme", "j"),
+        ):
+            with pytest.raises(ClosedError):
+                call()

@@ -1,0 +1,248 @@
+"""JS6 to JS9: the queue, expiry, what operators look at, and the end."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from spectra.domain import Job, JobState, Operation
+from spectra.errors import (
+    ClosedError,
+    IdempotencyConflictError,
+    InvalidSpecError,
+    JobConflictError,
+    JobExistsError,
+    JobNotFoundError,
+)
+from spectra.ports.job_store import Backlog, JobStore
+from spectra.testing.clock import ManualClock
+from spectra.testing.contracts.calls import everything
+from spectra.testing.contracts.contract import Contract, Lack
+from spectra.testing.samples import (
+    DAY,
+    aborted,
+    after,
+    claimed,
+    completed,
+    export,
+    failed,
+    ids,
+    load,
+    settled,
+    uploaded,
+)
+
+
+class QueuePromises(Contract):
+    """See `JobStoreContract`."""
+
+    def agree(self, look: Callable[[], Any], wanted: Any) -> None:
+        """*look* sees *wanted*: at once, or, where the indexes are declared to lag, within ten seconds."""
+        until = time.monotonic() + (10 if Lack.CURRENT_INDEXES in self.lacks else 0)
+        while (seen := look()) != wanted and time.monotonic() < until:
+            time.sleep(0.1)
+        assert seen == wanted
+
+    # ---- JS6: due -----------------------------------------------------------------------------------
+
+    def test_js6_oldest_first_and_not_before_their_time(self, store: JobStore) -> None:
+        for job_id, at in [("a", 5), ("b", 3), ("c", 4), ("d", 6.001), ("e", 3.001)]:
+            store.add(export(job_id, at=at))
+        self.agree(lambda: ids(store.due(after(6), limit=10)), ["b", "e", "c", "a"])
+        self.agree(lambda: ids(store.due(after(6), limit=10, tenant_id="t")), ["b", "e", "c", "a"])
+        self.agree(lambda: ids(store.due(after(4), limit=10)), ["b", "e", "c"])
+        assert [*store.due(after(2), limit=10)] == []
+
+    def test_js6_a_jobs_due_at_follows_its_writes(self, store: JobStore) -> None:
+        job = store.add(load()).job
+        self.agree(lambda: [*store.due(after(1), limit=10)], [])
+        job = store.replace(job, uploaded(job))
+        self.agree(lambda: [*store.due(after(1), limit=10)], [job])
+        job = store.replace(job, claimed(job))
+        self.agree(lambda: [*store.due(after(60), limit=10)], [])
+        self.agree(lambda: [*store.due(after(61), limit=10)], [job])
+        job = store.replace(job, completed(job))
+        self.agree(lambda: [*store.due(after(61), limit=10)], [])
+        store.delete("t", "j")
+        self.agree(lambda: [*store.due(after(9 * DAY), limit=10)], [])
+
+    def test_js6_at_most_so_many_of_one_tenant(self, store: JobStore) -> None:
+        for n in range(9):
+            store.add(export(f"j{n}", at=n / 1000))
+        store.add(export("x", "u", at=1))
+        self.agree(lambda: sorted(ids(store.due(after(9), limit=100, per_tenant=2))), ["j0", "j1", "x"])
+        self.agree(lambda: len(store.due(after(9), limit=100)), 6)
+        oldest = ["j0", "j1", "j2"]
+        self.agree(lambda: ids(store.due(after(9), limit=100, per_tenant=3, tenant_id="t")), oldest)
+        self.agree(lambda: ids(store.due(after(9), limit=2, per_tenant=3, tenant_id="t")), oldest[:2])
+        assert len(store.due(after(9), limit=2)) <= 2
+
+    @pytest.mark.parametrize(
+        ("tenants", "limit", "queued"), [(7, 3, 2), (5, 5, 1), (4, 10, 3), (9, 1, 2), (3, 2, 60)]
+    )
+    def test_js6_every_tenant_is_reached(
+        self, store: JobStore, tenants: int, limit: int, queued: int
+    ) -> None:
+        for n in range(queued):
+            store.add(export(f"j{n}", "t0"))
+        for tenant in range(1, tenants):
+            store.add(export("j", f"t{tenant}", at=1))
+            store.add(export("later", f"t{tenant}", at=50))
+        store.add(export("j", "u", at=50))
+        # The tenant whose job is due later counts too: it has a due_at.
+        calls = math.ceil((tenants + 1) / limit) + 1
+
+        def reached() -> set[str]:
+            seen: set[str] = set()
+            for _ in range(calls):
+                jobs = store.due(after(9), limit=limit)
+                assert len(jobs) <= limit
+                seen |= {job.tenant_id for job in jobs}
+            return seen
+
+        for _ in range(3):
+            self.agree(reached, {f"t{n}" for n in range(tenants)})
+
+    def test_js6_nothing_is_lost(self, store: JobStore) -> None:
+        for n in range(40):
+            store.add(export(f"j{n:02}", f"t{n % 3}", at=n / 100))
+        done: set[str] = set()
+
+        def drained() -> int:
+            for job in store.due(after(9), limit=4, per_tenant=2):
+                try:
+                    store.replace(job, claimed(job, at=10))
+                except JobConflictError:
+                    continue  # the index lags
+                done.add(job.job_id)
+            return len(done)
+
+        for _ in range(60):
+            drained()
+        self.agree(drained, 40)
+        self.agree(lambda: [*store.due(after(9), limit=4)], [])
+
+    # ---- JS7: past its ttl a job does not exist -------------------------------------------------------
+
+    def test_js7_a_job_past_its_ttl(self, store: JobStore, clock: ManualClock) -> None:
+        job = store.add(export("a", idempotency_key="k")).job
+        for step in (claimed, completed):
+            job = store.replace(job, step(job))
+        other = store.add(export("b")).job
+        clock.instant = after(2 + 2 * DAY - 0.001)
+        assert store.get("t", "a") == job
+        assert store.add(export("c", idempotency_key="k")).replayed
+        clock.instant = after(2 + 2 * DAY)
+        with pytest.raises(JobNotFoundError):
+            store.get("t", "a")
+        asked: dict[str, Any]
+        for asked in ({}, {"states": list(JobState)}, {"operations": [Operation.QUERY]}, {"limit": 1}):
+            assert store.find("t", **asked).jobs == (other,)
+            assert store.find("t", **asked).next_cursor is None
+        self.agree(lambda: sorted(ids(store.due(clock.instant, limit=9))), ["a", "b"])
+
+    def test_js7_its_key_is_free_and_stays_with_the_next(self, store: JobStore, clock: ManualClock) -> None:
+        job = store.add(export("a", idempotency_key="k")).job
+        for step in (claimed, completed):
+            job = store.replace(job, step(job))
+        clock.instant = after(2 + 2 * DAY)
+        with pytest.raises(JobExistsError):
+            store.add(export("a", idempotency_key="k", query="select 2"))
+        assert not store.add(export("b", idempotency_key="k", query="select 2")).replayed
+        job = store.replace(job, job.postponed(at=clock.instant, due_at=clock.instant))
+        store.delete("t", "a")
+        assert store.add(export("c", idempotency_key="k", query="select 2")).job.job_id == "b"
+        with pytest.raises(IdempotencyConflictError):
+            store.add(export("c", idempotency_key="k"))
+
+    def test_js7_a_settling_job_does_not_expire(self, store: JobStore, clock: ManualClock) -> None:
+        job = store.add(export()).job
+        for step in (claimed, aborted):
+            job = store.replace(job, step(job))
+        clock.instant = after(99 * DAY)
+        assert store.get("t", "j") == job
+
+    # ---- JS8: live, backlog -----------------------------------------------------------------------------
+
+    def test_js8_live_has_what_has_not_ended_or_not_settled(self, store: JobStore) -> None:
+        ends: dict[str, list[Callable[[Job], Job]]] = {
+            "a": [],
+            "b": [claimed],
+            "c": [claimed, completed],
+            "d": [claimed, failed],
+            "e": [claimed, aborted],
+            "f": [claimed, aborted, settled],
+            "g": [aborted],
+        }
+        for tenant in ("u", "t"):
+            for job_id, steps in ends.items():
+                job = store.add(export(job_id, tenant)).job
+                for step in steps:
+                    job = store.replace(job, step(job))
+            store.add(load("h", tenant))
+        wanted = [f"{t}/{j}" for t in "tu" for j in "abeh"]
+        for limit in (1, 3, 8, 100):
+            self.agree(lambda: sorted(str(job) for job in everything(store.live, limit=limit)), wanted)  # noqa: B023 - called at once
+
+    def test_js8_backlog_counts_what_waits_and_runs(self, store: JobStore) -> None:
+        assert store.backlog(after(9)) == Backlog(waiting=0, running=0, oldest_due_at=None, by_tenant={})
+        for n in range(4):
+            store.add(export(f"w{n}", "t", at=n))
+        ways: dict[str, list[Callable[[Job], Job]]] = {
+            "r": [claimed],
+            "c": [claimed, completed],
+            "a": [claimed, aborted],
+        }
+        for job_id, steps in ways.items():
+            job = store.add(export(job_id, "u")).job
+            for step in steps:
+                job = store.replace(job, step(job))
+        store.add(load("l", "v"))
+        wanted = Backlog(waiting=3, running=1, oldest_due_at=after(0), by_tenant={"t": (3, 0), "u": (0, 1)})
+        self.agree(lambda: store.backlog(after(2)), wanted)
+
+    # ---- JS9: deleting, closing, nonsense -----------------------------------------------------------------
+
+    def test_js9_delete_is_silent_if_there_is_none(self, store: JobStore) -> None:
+        store.add(export())
+        store.delete("t", "x")
+        store.delete("u", "j")
+        assert ids(store.find("t").jobs) == ["j"]
+        store.delete("t", "j")
+        store.delete("t", "j")
+        assert store.find("t").jobs == ()
+        assert store.add(load()).job.version == 1
+
+    def test_js9_data_outlive_close(self, store: JobStore, other: JobStore) -> None:
+        job = store.add(export(idempotency_key="k")).job
+        job = store.replace(job, claimed(job), limit=1)
+        store.close()
+        assert other.get("t", "j") == job
+        assert other.add(export("b", idempotency_key="k")).replayed
+
+    def test_js9_after_close_everything_is_refused(self, store: JobStore) -> None:
+        job = store.add(export()).job
+        store.close()
+        store.close()
+        calls: list[Callable[[], object]] = [
+            lambda: store.add(load("k")),
+            lambda: store.get("t", "j"),
+            lambda: store.replace(job, claimed(job)),
+            lambda: store.find("t"),
+            lambda: store.due(after(0), limit=1),
+            lambda: store.live(limit=1),
+            lambda: store.backlog(after(0)),
+            lambda: store.delete("t", "j"),
+        ]
+        for call in calls:
+            with pytest.raises(ClosedError):
+                call()
+
+    @pytest.mark.parametrize("asked", [{"limit": 0}, {"limit": 1001}, {"limit": 1, "per_tenant": 0}], ids=str)
+    def test_js9_what_makes_no_sense_is_refused(self, store: JobStore, asked: dict[str, Any]) -> None:
+        with pytest.raises(InvalidSpecError):
+            store.due(after(0), **asked)
