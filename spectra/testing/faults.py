@@ -46,6 +46,10 @@ class _Fault:
     seconds: float = 0.0
 
 
+def _kind(fault: _Fault) -> str:
+    return "error" if fault.error is not None else fault.kind
+
+
 class Faults:
     """What is to go wrong, in the order in which it was asked for; safe to share between threads.
 
@@ -89,14 +93,19 @@ class Faults:
         """Call *function*, with whatever is to go wrong with *method*."""
         with self._lock:
             self.calls.append(method)
-            now = [f for f in self._faults if f.method == method and f.left and f.when(*args, **kwargs)]
-            for fault in now:
-                fault.left -= 1
+            now: list[_Fault] = []
+            for fault in self._faults:
+                meant = fault.method == method and fault.when(*args, **kwargs)
+                # One error, one delay, one duplicate of a call; the next of a kind is for the next call.
+                if meant and all(_kind(fault) != _kind(other) for other in now):
+                    now.append(fault)
+                    fault.left -= 1
             self._faults = [fault for fault in self._faults if fault.left]
         for fault in now:
             if fault.kind == "delay":
                 self._clock.sleep(fault.seconds)
-            elif fault.kind == "before" and fault.error is not None:
+        for fault in now:
+            if fault.kind == "before" and fault.error is not None:
                 raise fault.error
         result = function(*args, **kwargs)
         for fault in now:

@@ -252,6 +252,20 @@ def test_a_fault_happens_as_often_as_it_was_asked_for_and_to_whom() -> None:
         faults.delay("get", 1, times=0)
 
 
+def test_errors_come_one_a_call_in_their_order() -> None:
+    clock = ManualClock()
+    faults = Faults(clock=clock)
+    store = FaultyJobStore(MemoryJobStore(), faults)
+    faults.fail_before("add", BackendUnavailableError("away"))
+    faults.fail_after("add", OutcomeUnknownError("lost"))
+    faults.delay("add", 3)
+    for error in (BackendUnavailableError, OutcomeUnknownError):
+        with pytest.raises(error):
+            store.add(export())
+    assert clock.slept == [3]
+    assert store.get("t", "j").job_id == "j"
+
+
 def test_a_duplicate_is_one_too_many_and_nobody_hears_of_it() -> None:
     faults = Faults()
     store = FaultyJobStore(MemoryJobStore(), faults)

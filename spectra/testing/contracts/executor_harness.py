@@ -8,9 +8,11 @@ import gzip
 import io
 import itertools
 import json
+import threading
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future, wait
 from datetime import UTC, datetime
 from typing import Any, ClassVar, TypeAlias
 
@@ -20,8 +22,9 @@ import pytest
 from spectra.domain import Compression, ExportSpec, Files, LoadSpec, Session, Spec, Upload
 from spectra.ports.executor import Execution, Executor, Status, Task
 from spectra.ports.result_store import Area, ResultStore
+from spectra.testing.contracts.contract import Contract
 
-__all__ = ["ExecutorHarness", "Row", "Trial"]
+__all__ = ["ExecutorHarness", "OnTrial", "Row", "Trial"]
 
 Row: TypeAlias = tuple[Any, ...]
 WAIT = 20.0
@@ -32,13 +35,15 @@ class ExecutorHarness(abc.ABC):
     """*executor* works on files of *results*; `create` and `rows` are the host's way to its tables.
 
     Where the warehouse has users, *user* is an SQL expression that tells under which a statement runs,
-    and *sessions* are two that the executor may take.
+    and *sessions* are two that the executor may take. What is to return at once, or after a while, may
+    take *patience* seconds more: a warehouse that is far, or has to wake up, needs some.
     """
 
     executor: Executor
     results: ResultStore
     user: ClassVar[str | None] = None
     sessions: ClassVar[tuple[Session, Session]] = (Session("spectra_a"), Session("spectra_b"))
+    patience: ClassVar[float] = 10.0
 
     @abc.abstractmethod
     def create(self, table: str, columns: Mapping[str, str], rows: Iterable[Sequence[Any]] = ()) -> None:
@@ -47,6 +52,15 @@ class ExecutorHarness(abc.ABC):
     @abc.abstractmethod
     def rows(self, table: str) -> list[Row]:
         """Every row of *table*, in any order, as the host sees what was committed."""
+
+
+class OnTrial(Contract):
+    """What the promises of executors and runners have in common."""
+
+    def thorough(self, request: pytest.FixtureRequest, *, but: bool = False) -> None:
+        """What follows is too much for the slow profile, *but* for what this is true of."""
+        if self.profile == "slow" and not but:
+            self.leave_out(request, "thorough, and so not in the slow profile")
 
 
 class Trial:
@@ -136,6 +150,33 @@ class Trial:
             if execution.status is not Status.RUNNING:
                 return execution
         pytest.fail("the work does not end")
+
+    def begin(self, task: Task) -> tuple[Task, bool]:
+        """Start work that does not end: the task with its handle, and whether `start` came back in time.
+
+        That it does is EX1; what is tried on the work afterwards does not depend on it.
+        """
+        begun: Future[str | None] = Future()
+
+        def start() -> None:
+            try:
+                begun.set_result(self.executor.start(task))
+            except BaseException as exc:
+                begun.set_exception(exc)
+
+        threading.Thread(target=start, daemon=True).start()
+        wait([begun], self.harness.patience)
+        return (attrs.evolve(task, handle=begun.result()), True) if begun.done() else (task, False)
+
+    def glance(self, task: Task, *, wait: float = 0) -> Execution:
+        """Poll work that does not end; if that does not return in time (EX2), the work is cancelled."""
+        guard = threading.Timer(wait + self.harness.patience, self.executor.cancel, [task])
+        guard.start()
+        try:
+            return self.executor.poll(task, wait=wait)
+        finally:
+            guard.cancel()
+            guard.join()
 
     def load(self, table: str, data: bytes | str, **options: Any) -> Execution:
         """Load *data* into *table*; an insert, if the options say nothing else."""

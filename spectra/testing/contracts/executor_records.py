@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from spectra.domain import LoadSpec
@@ -54,6 +54,7 @@ class RecordPromises(LoadPromises):
 
     @pytest.mark.parametrize("budget", [0, 2, 3])
     def test_ex5_the_budget_is_exact(self, request: pytest.FixtureRequest, trial: Trial, budget: int) -> None:
+        self.thorough(request, but=budget == 2)
         table = trial.table(BEFORE)
         spec = self.load_spec(request, trial, table, max_failed_records=budget)
         data = HEADER + "11,a,\nx,b,\n12,c,\ny,d,\nz,e,\n13,f,\n"
@@ -76,6 +77,7 @@ class RecordPromises(LoadPromises):
     def test_ex5_what_was_rejected_can_be_loaded_again(
         self, request: pytest.FixtureRequest, trial: Trial
     ) -> None:
+        self.thorough(request)
         table = trial.table()
         spec = self.load_spec(request, trial, table, max_failed_records=1)
         execution = trial.done(trial.task(spec, HEADER + '1,a,\nx,"b\nc",\n2,d,\n'))
@@ -104,6 +106,7 @@ class RecordPromises(LoadPromises):
         failed: list[int],
         idle: int,
     ) -> None:
+        self.thorough(request, but=policy == "last")
         table = trial.table(BEFORE)
         spec = self.load_spec(
             request,
@@ -125,6 +128,7 @@ class RecordPromises(LoadPromises):
     def test_ex5_a_null_key_is_a_failed_record(
         self, request: pytest.FixtureRequest, trial: Trial, operation: str
     ) -> None:
+        self.thorough(request)
         # A NULL matches nothing, itself neither: whatever it were taken for, it would be lost.
         table = trial.table([*BEFORE, (None, "nobody", 0.0)])
         spec = self.load_spec(
@@ -147,6 +151,7 @@ class RecordPromises(LoadPromises):
     def test_ex5_keys_that_match_nothing(
         self, request: pytest.FixtureRequest, trial: Trial, operation: str, policy: str
     ) -> None:
+        self.thorough(request, but=(operation, policy) == ("update", "reject"))
         table = trial.table(BEFORE)
         spec = self.load_spec(
             request,
@@ -166,8 +171,9 @@ class RecordPromises(LoadPromises):
         assert attrs.astuple(execution.counts) == (2, 1, int(reject), int(not reject))
         assert trial.rows(table) == (BEFORE[1:] if operation == "delete" else [(1, "a", 9.0), *BEFORE[1:]])
 
-    def test_ex5_no_upload_tells_it_from_a_model(self, trial: Trial) -> None:
+    def test_ex5_no_upload_tells_it_from_a_model(self, request: pytest.FixtureRequest, trial: Trial) -> None:
         """EX4 and EX5: loads beside a dict, for whatever records, operations and policies."""
+        self.thorough(request)
         lacks = self.lacks
         operations = [
             name
@@ -175,11 +181,7 @@ class RecordPromises(LoadPromises):
             if lack not in lacks
         ]
 
-        chosen = settings(suppress_health_check=list(HealthCheck), deadline=None)
-        if self.profile == "slow":
-            chosen = settings(chosen, max_examples=2, phases=[Phase.generate])
-
-        @chosen
+        @settings(suppress_health_check=list(HealthCheck), deadline=None)
         @given(
             operation=st.sampled_from(["insert", *operations]),
             policy=st.sampled_from(["error", "first", "last"]),
