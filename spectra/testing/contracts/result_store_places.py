@@ -49,10 +49,8 @@ class PlaceOfFilesPromises(Contract):
             with store.open_write(location) as writer:
                 writer.write(b"%d" % number)
         assert [read(store, location) for location in places] == [b"%d" % n for n in range(len(places))]
-        found = everything_of(store.jobs, older_than=FOREVER)
-        assert sorted(found) == sorted(
-            {("t", job) for job in [*jobs, "j"]} | {(tenant, "j") for tenant in ("T", "t.", "t-1", "1")}
-        )
+        found = set(everything_of(store.jobs, older_than=FOREVER))
+        assert found == {("t", job) for job in [*jobs, "j"]} | {(t, "j") for t in ("T", "t.", "t-1", "1")}
 
     @pytest.mark.parametrize(
         "id_",
@@ -112,7 +110,7 @@ class PlaceOfFilesPromises(Contract):
             for call in calls:
                 with pytest.raises((InvalidSpecError, ObjectNotFoundError)):
                     call()
-        assert everything_of(store.jobs, older_than=FOREVER) == [("t", "j")]
+        assert set(everything_of(store.jobs, older_than=FOREVER)) == {("t", "j")}
         assert read(store, good) == b"mine"
 
     # ---- RS4: deleting ----------------------------------------------------------------------------
