@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from spectra.domain import ExportSpec
+from spectra.domain.text import check_text
 from spectra.errors import ClosedError, IncompatibleAdaptersError, NotConfiguredError
 from spectra.ports import Clock, Executor, JobStore, QueryRunner, ResultStore, SystemClock, new_job_id
 from spectra.services import Driver, Ender, EventLog, JobService, Listener, Sweeper, Worker
@@ -53,6 +54,8 @@ class Spectra:
         Raises:
             IncompatibleAdaptersError: the executor cannot reach what the result store keeps.
         """
+        if not isinstance(settings, Settings):
+            raise TypeError(f"settings must be Settings, not {type(settings).__name__}")
         if result_store.scheme not in executor.schemes:
             raise IncompatibleAdaptersError(
                 f"the executor reads and writes {', '.join(sorted(executor.schemes))} and not "
@@ -182,6 +185,8 @@ class Spectra:
     def worker(self, *, name: str | None = None, concurrency: int = 1) -> Worker:
         """Make a worker; *name* must differ from every other living worker's."""
         self._check_open()
+        if name is not None:
+            check_text("name", name, 255, min_bytes=1)
         driver = Driver(
             ender=self._ender,
             name=name or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}",
@@ -193,6 +198,8 @@ class Spectra:
 
     def subscribe(self, listener: Listener, /) -> None:
         """Call *listener* with every change that this process commits, after the write, at most once."""
+        if not callable(listener):
+            raise TypeError(f"a listener must be callable, {type(listener).__name__} is not")
         self._events.subscribe(listener)
 
     def _check_sql(self, spec: ExportSpec, dialect: str) -> None:

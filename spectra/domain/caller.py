@@ -39,4 +39,4 @@ class Caller:
 
     tenant_id: str = attrs.field(validator=valid_id)
     actor: str | None = attrs.field(default=None, validator=optional_text(255))
-    session: Session = Session()
+    session: Session = attrs.field(default=Session(), validator=attrs.validators.instance_of(Session))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final
@@ -11,13 +11,14 @@ from typing import Any, Final
 import attrs
 
 from spectra.domain.frozen import frozen_dict
-from spectra.domain.text import bounded_text
+from spectra.domain.text import bounded_text, check_text
 from spectra.errors import InvalidSpecError
 
 __all__ = ["ADVICE", "SQL_STATES", "Advice", "Category", "JobError", "category_of"]
 
 MESSAGE_BYTES: Final = 4096
 DETAILS_BYTES: Final = 8192
+DETAIL_BYTES: Final = 1000
 
 
 class Category(StrEnum):
@@ -90,6 +91,42 @@ def category_of(sql_state: str | None) -> Category:
     return SQL_STATES.get(sql_state) or SQL_STATES.get(sql_state[:2]) or Category.INTERNAL
 
 
+def _category(value: str) -> Category:
+    try:
+        return Category(value)
+    except ValueError:
+        raise InvalidSpecError("category", f"{value!r} is not one of {', '.join(Category)}") from None
+
+
+def _plain(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What JSON makes of *value*: what is read back later is equal to it."""
+    if not isinstance(value, Mapping):
+        raise InvalidSpecError("details", "must be a mapping")
+    try:
+        return frozen_dict(json.loads(json.dumps(dict(value), allow_nan=False)))
+    except (TypeError, ValueError, RecursionError) as exc:
+        raise InvalidSpecError("details", f"must be plain JSON: {exc}") from None
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            yield name
+            yield from _texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+
+
+def _cleaned(text: str, max_bytes: int) -> str:
+    clean = text.replace("\0", "").encode("utf-8", "replace")
+    if len(clean) > max_bytes:
+        clean = clean[: max_bytes - 3] + "…".encode()
+    return clean.decode("utf-8", "ignore")
+
+
 @attrs.frozen
 class JobError:
     """Why a job failed.
@@ -99,31 +136,27 @@ class JobError:
     """
 
     code: str = attrs.field(validator=bounded_text(64, min_bytes=1))
-    category: Category = attrs.field(converter=Category)
+    category: Category = attrs.field(converter=_category)
     message: str = attrs.field(validator=bounded_text(MESSAGE_BYTES))
-    details: Mapping[str, Any] = attrs.field(factory=dict, converter=frozen_dict)
+    details: Mapping[str, Any] = attrs.field(factory=dict, converter=_plain)
 
     @details.validator
     def _bounded(self, _: object, value: Mapping[str, Any]) -> None:
-        try:
-            size = len(json.dumps(value, allow_nan=False).encode())
-        except (TypeError, ValueError) as exc:
-            raise InvalidSpecError("details", f"must be plain JSON: {exc}") from None
+        for text in _texts(value):
+            check_text("details", text, DETAILS_BYTES)
+        size = len(json.dumps(value).encode())
         if size > DETAILS_BYTES:
             raise InvalidSpecError("details", f"have {size} bytes, at most {DETAILS_BYTES} are allowed")
 
     @classmethod
     def of(cls, code: str, category: Category, message: str, **details: Any) -> JobError:
         """Build one from text of any length and cleanliness, as drivers give it."""
-        clean = message.replace("\0", "").encode("utf-8", "replace")
-        if len(clean) > MESSAGE_BYTES:
-            clean = clean[: MESSAGE_BYTES - 3] + "…".encode()
-        return cls(
-            code,
-            category,
-            clean.decode("utf-8", "ignore"),
-            {k: v for k, v in details.items() if v is not None},
-        )
+        clean = {
+            name: _cleaned(value, DETAIL_BYTES) if isinstance(value, str) else value
+            for name, value in details.items()
+            if value is not None
+        }
+        return cls(code, category, _cleaned(message, MESSAGE_BYTES), clean)
 
     @property
     def retryable(self) -> bool:

@@ -52,6 +52,8 @@ class Abort:
 
 
 def _labels(value: Mapping[str, str]) -> Mapping[str, str]:
+    if not isinstance(value, Mapping):
+        raise InvalidSpecError("labels", "must be a mapping of text to text")
     return frozen_dict(value)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final, TypeAlias, TypeVar, cast
@@ -35,6 +35,7 @@ __all__ = [
 SQL_BYTES: Final = 100 * 1024
 MAX_FAILED_RECORDS: Final = 99_999
 MAX_KEY_COLUMNS: Final = 32
+MAX_DIGITS: Final = 1_000
 
 Parameter: TypeAlias = str | int | float | bool | Decimal | date | datetime | None
 
@@ -139,6 +140,30 @@ def _check_delimiter(_: object, __: object, value: str) -> None:
         raise InvalidSpecError("delimiter", "must be one character, not a quote, backslash or line ending")
 
 
+def _parameters(value: Mapping[str, Parameter]) -> Mapping[str, Parameter]:
+    if not isinstance(value, Mapping):
+        raise InvalidSpecError("parameters", "must be a mapping of names to values")
+    return frozen_dict(value)
+
+
+def _check_value(field: str, value: Parameter) -> None:
+    """Refuse what could not be written down in a statement, or only at length."""
+    if isinstance(value, float | Decimal) and not Decimal(value).is_finite():
+        raise InvalidSpecError(field, "must be finite")
+    if isinstance(value, int) and abs(value) >= 10**MAX_DIGITS:
+        raise InvalidSpecError(field, f"must have at most {MAX_DIGITS} digits")
+    if isinstance(value, Decimal):
+        sign_digits_exponent = value.as_tuple()
+        exponent = int(sign_digits_exponent.exponent)
+        if len(sign_digits_exponent.digits) + abs(exponent) > MAX_DIGITS:
+            raise InvalidSpecError(field, f"must have at most {MAX_DIGITS} digits when it is written out")
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        try:
+            value.astimezone(UTC)
+        except OverflowError:
+            raise InvalidSpecError(field, "is outside the years 1 to 9999 in UTC") from None
+
+
 def _check_parameters(_: object, __: object, value: Mapping[str, Parameter]) -> None:
     if len(value) > 255:
         raise InvalidSpecError("parameters", "at most 255 are allowed")
@@ -149,8 +174,8 @@ def _check_parameters(_: object, __: object, value: Mapping[str, Parameter]) -> 
             check_text(f"parameters.{name}", item, SQL_BYTES)
         elif not isinstance(item, int | float | Decimal | date | None):
             raise InvalidSpecError(f"parameters.{name}", f"cannot be a {type(item).__name__}")
-        elif isinstance(item, float | Decimal) and not Decimal(item).is_finite():
-            raise InvalidSpecError(f"parameters.{name}", "must be finite")
+        else:
+            _check_value(f"parameters.{name}", item)
     size = sum(len(str(item).encode()) for item in value.values())
     if size > SQL_BYTES:
         raise InvalidSpecError("parameters", f"have {size} bytes together, at most {SQL_BYTES} are allowed")
@@ -190,7 +215,7 @@ class ExportSpec(_FileFormat):
     query: str = attrs.field(validator=bounded_text(SQL_BYTES, min_bytes=1), repr=False)
     object: str | None = attrs.field(default=None, validator=optional_text(1024, min_bytes=1))
     parameters: Mapping[str, Parameter] = attrs.field(
-        factory=dict, converter=frozen_dict, validator=_check_parameters, repr=False
+        factory=dict, converter=_parameters, validator=_check_parameters, repr=False
     )
     single_file: bool = attrs.field(default=False, validator=_check_flag)
 

@@ -45,10 +45,11 @@ def check_text(field: str, value: object, max_bytes: int, *, min_bytes: int = 0)
     """
     if not isinstance(value, str):
         raise InvalidSpecError(field, f"must be text, not {type(value).__name__}")
-    if "\0" in value:
+    # Of `str` itself, and not of a subclass, which may tell whatever it likes.
+    if str.__contains__(value, "\0"):
         raise InvalidSpecError(field, "must not contain the character NUL")
     try:
-        size = len(value) if value.isascii() else len(value.encode())
+        size = str.__len__(value) if str.isascii(value) else len(str.encode(value))
     except UnicodeEncodeError:
         raise InvalidSpecError(field, "must not contain a lone surrogate") from None
     if size < min_bytes:

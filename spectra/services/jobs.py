@@ -22,7 +22,6 @@ from spectra.domain import (
 )
 from spectra.domain.text import is_id
 from spectra.errors import (
-    InvalidSpecError,
     JobConflictError,
     JobNotFoundError,
     JobSettlingError,
@@ -31,6 +30,7 @@ from spectra.errors import (
     TransitionError,
 )
 from spectra.ports import Added, Clock, Executor, JobStore, Page, UploadTarget, UploadWriter
+from spectra.services.asking import check_listing, check_spec, checked, within
 from spectra.services.events import EventLog
 from spectra.services.results import ResultLinks, Results
 from spectra.services.retrying import input_of_retry
@@ -79,7 +79,8 @@ class JobService:
             SqlSyntaxError, SqlRefusedError: the export's SQL.
             IdempotencyConflictError: the key belongs to another request.
         """
-        self.executor.check(spec, caller.session)
+        check_spec(spec)
+        self.executor.check(spec, checked(caller).session)
         if isinstance(spec, ExportSpec):
             self.check_sql(spec, self.executor.dialect)
         job = self._new(caller, spec, idempotency_key=idempotency_key, labels=labels)
@@ -135,7 +136,7 @@ class JobService:
             TransitionError: the job takes no upload, or no longer.
             UploadTooLargeError: *size* is above the limit.
         """
-        life = _within(expires_in, self.links.life)
+        life = within(expires_in, self.links.life)
         return self.uploads.target(self.get(caller, job_id), size, life)
 
     @contextmanager
@@ -184,8 +185,8 @@ class JobService:
     def get(self, caller: Caller, job_id: str, /) -> Job:
         """Read a job; sees every finished write."""
         if not is_id(job_id):
-            raise JobNotFoundError(caller.tenant_id, ascii(job_id)[:128])
-        return self.store.get(caller.tenant_id, job_id)
+            raise JobNotFoundError(checked(caller).tenant_id, ascii(job_id)[:128])
+        return self.store.get(checked(caller).tenant_id, job_id)
 
     def find(
         self,
@@ -205,10 +206,9 @@ class JobService:
             InvalidSpecError: *limit* is out of bounds.
             InvalidCursorError: *cursor* is not of this listing.
         """
-        if type(limit) is not int or not 1 <= limit <= 1_000:
-            raise InvalidSpecError("limit", "must be 1 to 1,000")
+        check_listing(limit, created_after, created_before)
         return self.store.find(
-            caller.tenant_id,
+            checked(caller).tenant_id,
             states=states,
             operations=operations,
             created_after=created_after,
@@ -224,19 +224,19 @@ class JobService:
             ResultsNotReadyError: the job has not ended.
             ResultsExpiredError: its files are gone.
         """
-        return self.links.results(self.get(caller, job_id), _within(expires_in, self.links.life))
+        return self.links.results(self.get(caller, job_id), within(expires_in, self.links.life))
 
     def failed_records(
         self, caller: Caller, job_id: str, /, *, expires_in: timedelta | None = None
     ) -> Results:
         """Links to the refused records, each with record, line, column, code and reason."""
-        return self.links.failed_records(self.get(caller, job_id), _within(expires_in, self.links.life))
+        return self.links.failed_records(self.get(caller, job_id), within(expires_in, self.links.life))
 
     def unprocessed_records(
         self, caller: Caller, job_id: str, /, *, expires_in: timedelta | None = None
     ) -> Results:
         """Links to the records that had no effect although nothing was found wrong with them."""
-        return self.links.unprocessed_records(self.get(caller, job_id), _within(expires_in, self.links.life))
+        return self.links.unprocessed_records(self.get(caller, job_id), within(expires_in, self.links.life))
 
     def abort(self, caller: Caller, job_id: str, /, *, reason: str | None = None) -> Job:
         """End a job. One that was InProgress has the effect pending until a worker has settled it.
@@ -342,9 +342,3 @@ class JobService:
     def explain(self, caller: Caller, job_id: str, /) -> Waiting | None:
         """Say why a job waits; None if it does not."""
         return explain(self.get(caller, job_id), self.store, self.clock, self.tenant_limit)
-
-
-def _within(expires_in: timedelta | None, life: timedelta) -> timedelta:
-    if expires_in is not None and expires_in <= timedelta(0):
-        raise InvalidSpecError("expires_in", "must be more than 0 seconds")
-    return life if expires_in is None else min(expires_in, life)

@@ -14,6 +14,7 @@ from spectra.ports import Clock, JobStore
 __all__ = ["Waiting", "explain", "wait"]
 
 FAULTS_IN_A_ROW = 5
+LONGEST = timedelta(days=3650)
 PAGE = 1_000
 
 
@@ -45,7 +46,9 @@ def wait(
     Looks once at once, then after each of *polling*'s delays, and a last time at the deadline. Up to
     four failed looks in a row are borne.
     """
-    deadline = clock.now() + timeout
+    if not isinstance(timeout, timedelta):
+        raise TypeError(f"timeout must be a timedelta, not {type(timeout).__name__}")
+    deadline = clock.now() + min(timeout, LONGEST)
     delays = polling.delays()
     faults = 0
     job: Job | None = None

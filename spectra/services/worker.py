@@ -41,7 +41,7 @@ class Worker:
     """
 
     def __init__(self, driver: Driver, *, concurrency: int = 1) -> None:
-        if concurrency < 1:
+        if type(concurrency) is not int or concurrency < 1:
             raise ValueError("concurrency must be at least 1")
         self._driver = driver
         self._ender = driver.ender
