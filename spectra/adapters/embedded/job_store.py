@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from spectra.adapters.embedded import job_store_due as queue
 from spectra.adapters.embedded.job_store_connections import Connections
-from spectra.adapters.embedded.job_store_listing import Cursors, Filters, check_limit
+from spectra.adapters.embedded.job_store_listing import listing
 from spectra.adapters.embedded.job_store_schema import (
     INSERT,
     changing,
@@ -32,11 +32,11 @@ from spectra.errors import (
 )
 from spectra.ports.clock import Clock, SystemClock
 from spectra.ports.job_store import Added, Backlog, JobStore, Page
+from spectra.ports.listing import LIVE, Filters, check_page
 
 __all__ = ["SQLiteJobStore"]
 
 _CLOCK: Final = SystemClock()
-_LIVE: Final = Cursors("live")
 
 _BY_ID = "FROM jobs INDEXED BY jobs_key WHERE tenant_id = ? AND job_id = ?"
 _HOLDER = """
@@ -155,12 +155,12 @@ class SQLiteJobStore(JobStore):
         limit: int = 50,
         cursor: str | None = None,
     ) -> Page[Job]:
-        check_limit(limit)
+        check_page(limit)
         filters = Filters.of(states, operations, created_after, created_before)
         cursors = filters.cursors
         before = None if cursor is None else cursors.read(cursor, ids=1)[0]
-        statement, values = filters.statement(
-            tenant_id, now=to_ms(self._clock.now()), before=before, count=limit + 1
+        statement, values = listing(
+            filters, tenant_id, now=to_ms(self._clock.now()), before=before, count=limit + 1
         )
         with self._db.reading() as connection:
             documents = connection.execute(statement, values).fetchall()
@@ -170,9 +170,7 @@ class SQLiteJobStore(JobStore):
     def due(
         self, now: datetime, /, *, limit: int, per_tenant: int = 5, tenant_id: str | None = None
     ) -> Sequence[Job]:
-        check_limit(limit)
-        if per_tenant < 1:
-            raise InvalidSpecError("per_tenant", "must be at least 1")
+        check_page(limit, per_tenant)
         at = to_ms(now)
         with self._db.reading() as connection:
             if tenant_id is None:
@@ -181,13 +179,13 @@ class SQLiteJobStore(JobStore):
             return [*itertools.islice(jobs, min(limit, per_tenant))]
 
     def live(self, *, limit: int, cursor: str | None = None) -> Page[Job]:
-        check_limit(limit)
-        after = ["", ""] if cursor is None else _LIVE.read(cursor, ids=2)
+        check_page(limit)
+        after = ["", ""] if cursor is None else LIVE.read(cursor, ids=2)
         with self._db.reading() as connection:
             documents = connection.execute(_LIVE_PAGE, (*after, limit + 1)).fetchall()
         jobs = [parsed(document) for (document,) in documents[:limit]]
         more = len(documents) > limit
-        return Page(jobs, _LIVE.write(jobs[-1].tenant_id, jobs[-1].job_id) if more else None)
+        return Page(jobs, LIVE.write(jobs[-1].tenant_id, jobs[-1].job_id) if more else None)
 
     def backlog(self, now: datetime, /) -> Backlog:
         with self._db.reading() as connection:

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
 import itertools
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
-from typing import Final, Literal, TypeVar
+from typing import Final
 
 from spectra.adapters.memory.jobs import MemoryJobs
 from spectra.domain import Job, JobState, Operation
-from spectra.domain.text import check_id
 from spectra.errors import (
     ClosedError,
     IdempotencyConflictError,
-    InvalidCursorError,
     InvalidSpecError,
     JobConflictError,
     JobExistsError,
@@ -27,13 +22,13 @@ from spectra.errors import (
 )
 from spectra.ports.clock import Clock, SystemClock
 from spectra.ports.job_store import Added, Backlog, JobStore, Page
+from spectra.ports.listing import LIVE, Filters, check_page, page_of
 
 __all__ = ["MemoryJobStore"]
 
 _CLOCK: Final = SystemClock()
 
 Key = tuple[str, str]
-_E = TypeVar("_E", JobState, Operation)
 
 
 class MemoryJobStore(JobStore):
@@ -133,44 +128,24 @@ class MemoryJobStore(JobStore):
         limit: int = 50,
         cursor: str | None = None,
     ) -> Page[Job]:
-        _check_limit(limit)
-        _check_instant("created_after", created_after)
-        _check_instant("created_before", created_before)
-        states = None if states is None else _members("states", JobState, states)
-        operations = None if operations is None else _members("operations", Operation, operations)
-        listing = repr(
-            (
-                "find",
-                None if states is None else sorted(states),
-                None if operations is None else sorted(operations),
-                created_after and created_after.timestamp(),
-                created_before and created_before.timestamp(),
-            )
-        )
-        before = None if cursor is None else _Cursor(listing).read(cursor, 1)[0]
-
-        def wanted(job: Job) -> bool:
-            return (
-                (states is None or job.state in states)
-                and (operations is None or job.operation in operations)
-                and (created_after is None or job.created_at >= created_after)
-                and (created_before is None or job.created_at < created_before)
-            )
-
+        check_page(limit)
+        filters = Filters.of(states, operations, created_after, created_before)
+        cursors = filters.cursors
+        before = None if cursor is None else cursors.read(cursor, ids=1)[0]
         with self._kept.lock:
             now = self._now()
             ids = self._kept.ids.get(tenant_id, [])
             end = len(ids) if before is None else bisect_left(ids, before)
             newest_first = (self._kept.jobs[tenant_id, ids[i]] for i in range(end - 1, -1, -1))
-            matches = (job for job in newest_first if not _expired(job, now) and wanted(job))
-            return _page(matches, limit, lambda job: _Cursor(listing).write(job.job_id))
+            matches = (job for job in newest_first if not _expired(job, now) and filters.wants(job))
+            return page_of(
+                [*itertools.islice(matches, limit + 1)], limit, lambda job: cursors.write(job.job_id)
+            )
 
     def due(
         self, now: datetime, /, *, limit: int, per_tenant: int = 5, tenant_id: str | None = None
     ) -> Sequence[Job]:
-        _check_limit(limit)
-        if per_tenant < 1:
-            raise InvalidSpecError("per_tenant", "must be at least 1")
+        check_page(limit, per_tenant)
         with self._kept.lock:
             self._now()
             if tenant_id is not None:
@@ -186,13 +161,14 @@ class MemoryJobStore(JobStore):
             return [job for jobs in rounds for job in jobs if job is not None][:limit]
 
     def live(self, *, limit: int, cursor: str | None = None) -> Page[Job]:
-        _check_limit(limit)
-        after = ("", "") if cursor is None else _Cursor("live").read(cursor, 2)
+        check_page(limit)
+        after = ["", ""] if cursor is None else LIVE.read(cursor, ids=2)
         with self._kept.lock:
             self._now()
             keys = sorted(key for key in self._kept.live if key > tuple(after))
             jobs = (self._kept.jobs[key] for key in keys)
-            return _page(jobs, limit, lambda job: _Cursor("live").write(job.tenant_id, job.job_id))
+            found = [*itertools.islice(jobs, limit + 1)]
+            return page_of(found, limit, lambda job: LIVE.write(job.tenant_id, job.job_id))
 
     def backlog(self, now: datetime, /) -> Backlog:
         with self._kept.lock:
@@ -231,52 +207,5 @@ class MemoryJobStore(JobStore):
                 yield self._kept.jobs[tenant_id, job_id]
 
 
-class _Cursor:
-    """Opaque places in one listing: ids, behind a digest of what was asked for."""
-
-    def __init__(self, listing: str) -> None:
-        self._digest = hashlib.sha256(listing.encode()).hexdigest()[:16]
-
-    def write(self, *ids: str) -> str:
-        return base64.urlsafe_b64encode("/".join((self._digest, *ids)).encode()).decode()
-
-    def read(self, cursor: str, count: Literal[1, 2]) -> Sequence[str]:
-        try:
-            digest, *ids = base64.b64decode(cursor, altchars=b"-_", validate=True).decode("ascii").split("/")
-            for value in ids:
-                check_id("cursor", value)
-        except (binascii.Error, TypeError, ValueError):
-            raise InvalidCursorError from None
-        if digest != self._digest or len(ids) != count or self.write(*ids) != cursor:
-            raise InvalidCursorError
-        return ids
-
-
-def _page(jobs: Iterator[Job], limit: int, cursor: Callable[[Job], str]) -> Page[Job]:
-    items = [*itertools.islice(jobs, limit + 1)]
-    if len(items) <= limit:
-        return Page(items)
-    return Page(items[:limit], cursor(items[limit - 1]))
-
-
 def _expired(job: Job, now: datetime) -> bool:
     return job.ttl is not None and job.ttl <= now
-
-
-def _check_limit(limit: int) -> None:
-    if not 1 <= limit <= 1000:
-        raise InvalidSpecError("limit", "must be 1 to 1000")
-
-
-def _members(field: str, kind: type[_E], values: Iterable[_E]) -> frozenset[_E]:
-    if isinstance(values, str):
-        raise InvalidSpecError(field, "must be a collection")
-    try:
-        return frozenset(kind(value) for value in values)
-    except ValueError as exc:
-        raise InvalidSpecError(field, str(exc)) from None
-
-
-def _check_instant(field: str, value: datetime | None) -> None:
-    if value is not None and value.utcoffset() is None:
-        raise InvalidSpecError(field, "must carry a time zone")

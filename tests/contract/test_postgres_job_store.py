@@ -1,0 +1,66 @@
+"""The worked example of docs/writing-an-adapter.md, on PostgreSQL 18."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from examples.postgres_job_store import PostgresJobStore
+from spectra.errors import BackendError, BackendUnavailableError
+from spectra.testing import JobStoreContract
+from spectra.testing.samples import export
+
+ROOT = Path(__file__).parents[2]
+
+
+# guide: begin
+class TestPostgresJobStore(JobStoreContract):
+    @pytest.fixture
+    def open_store(self, postgres):
+        return lambda namespace, clock: PostgresJobStore(postgres, schema=namespace, clock=clock)
+
+
+# guide: end
+
+
+def test_the_guide_shows_the_whole_of_it() -> None:
+    guide = (ROOT / "docs" / "writing-an-adapter.md").read_text()
+    source = (ROOT / "examples" / "postgres_job_store.py").read_text()
+    assert f"```python\n{source}```\n" in guide
+    assert len(source.splitlines()) < 200
+    applied = Path(__file__).read_text().split("# guide: begin\n")[1].split("\n\n# guide: end")[0]
+    assert applied.strip() in guide
+
+
+def test_a_server_that_drops_its_connections_costs_one_call(postgres: str) -> None:
+    with PostgresJobStore(postgres, schema="dropped") as store:
+        store.add(export())
+        with psycopg.connect(postgres, autocommit=True) as host:
+            host.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
+                "AND backend_type = 'client backend'"
+            )
+        with pytest.raises(BackendUnavailableError) as told:
+            store.add(export("k"))
+        assert isinstance(told.value.__cause__, psycopg.Error)
+        store.add(export("k"))
+        assert [job.job_id for job in store.find("t").jobs] == ["k", "j"]
+
+
+def test_a_server_that_is_not_there_is_told() -> None:
+    store = PostgresJobStore("host=/nowhere connect_timeout=1")
+    store._pool.timeout = 0.5
+    with store, pytest.raises(BackendUnavailableError):
+        store.get("t", "j")
+
+
+def test_what_the_server_refuses_is_told_apart(postgres: str) -> None:
+    with PostgresJobStore(postgres, schema="refused") as store:
+        store.add(export())
+        with psycopg.connect(postgres, autocommit=True) as host:
+            host.execute("ALTER TABLE refused.jobs DROP COLUMN live")
+        with pytest.raises(BackendError) as told:
+            store.add(export("k"))
+        assert type(told.value) is BackendError
