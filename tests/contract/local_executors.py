@@ -481,6 +481,25 @@ class LocalRunners:
             self.query(house, "select nope from items")
         assert failed.value.job_error.details["sql_state"] == "42703"
 
+    def test_ex8_closing_ends_what_runs(self, house: Harness) -> None:
+        told: list[BaseException] = []
+
+        def ask() -> None:
+            try:
+                self.query(house, house.endless, timeout=300)
+            except BaseException as exc:
+                told.append(exc)
+
+        threads = [threading.Thread(target=ask) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.3)
+        house.executor.close()
+        for thread in threads:
+            thread.join(20)
+        assert not any(thread.is_alive() for thread in threads)
+        assert [type(exc) for exc in told] == [ClosedError] * 3
+
 
 def _encoded(kind: str, names: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:
     if kind == "CSV":

@@ -11,11 +11,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias
 
-from spectra.adapters.embedded import queries
 from spectra.adapters.embedded.exporter import export
 from spectra.adapters.embedded.failures import WorkError, job_error
 from spectra.adapters.embedded.ledger import Ledger, create
 from spectra.adapters.embedded.loader import Loader
+from spectra.adapters.embedded.queries import Queries
 from spectra.adapters.embedded.warehouse import Warehouse, driver
 from spectra.adapters.embedded.work import Stopped, Work
 from spectra.domain import Category, Compression, Effect, JobError, LoadSpec, Session, Spec
@@ -76,6 +76,7 @@ class DuckDBExecutor(Executor, QueryRunner):
         self._warehouse = Warehouse(path, threads=threads, prepare=create)
         self._ledger = Ledger(self._warehouse)
         self._loader = Loader(self._warehouse, self._ledger, self._clock, fault)
+        self._queries = Queries(self._warehouse)
         self._works: OrderedDict[_Key, tuple[Work, Future[None]]] = OrderedDict()
         self._pool: ThreadPoolExecutor | None = None
         self._lock = threading.Lock()
@@ -176,7 +177,7 @@ class DuckDBExecutor(Executor, QueryRunner):
 
     def query(self, query: Query, /) -> QueryResult:
         self._alive()
-        return queries.run(self._warehouse, query)
+        return self._queries.run(query)
 
     def close(self) -> None:
         with self._lock:
@@ -191,6 +192,7 @@ class DuckDBExecutor(Executor, QueryRunner):
                 pass  # a thread that is left behind would keep the file, and the process, for itself
         if pool is not None:
             pool.shutdown()
+        self._queries.close()
         self._warehouse.close()
 
     def _alive(self) -> None:

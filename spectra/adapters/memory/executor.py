@@ -192,7 +192,7 @@ class MemoryExecutor(Executor, QueryRunner):
         started = time.monotonic()
 
         def late() -> bool:
-            return time.monotonic() - started > query.timeout
+            return self._closed or time.monotonic() - started > query.timeout
 
         try:
             bound = prepared(query.sql, query.parameters)
@@ -200,6 +200,7 @@ class MemoryExecutor(Executor, QueryRunner):
             raise ExecutorError(exc.error) from exc
 
         def check() -> None:
+            self._alive()
             if late():
                 raise QueryTimeoutError(query.timeout)
 
@@ -212,6 +213,7 @@ class MemoryExecutor(Executor, QueryRunner):
                 error = failure(exc, bound)
                 if isinstance(error, LoadFailed):
                     raise ExecutorError(error.error) from exc
+                check()
                 raise QueryTimeoutError(query.timeout) from exc
             columns = columns_of(cursor, rows[0] if rows else None)
         return QueryResult(
