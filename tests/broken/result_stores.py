@@ -47,8 +47,9 @@ class HalfVisible(DirectoryResultStore):
     @contextmanager
     def open_write(self, location, /, *, max_bytes=None):
         _, path = self._at(location)
-        path.parent.mkdir(parents=True, exist_ok=True)
         there = path.exists() or "/results/" not in location
+        if not there:
+            path.parent.mkdir(parents=True, exist_ok=True)
         with super().open_write(location, max_bytes=max_bytes) as writer:
             if there:
                 yield writer
