@@ -47,6 +47,8 @@ def test_each_is_caught_by_its_number(port: str, tmp_path: Path) -> None:
         assert kind.breaks in failed[name], f"{name} breaks {kind.breaks}, and no test of it failed"
         also = set(getattr(kind, "also", ()))
         others = {number: told for number, told in failed[name].items() if number not in {kind.breaks} | also}
-        assert not others, f"{name} breaks {kind.breaks}, and fails others too:\n" + "\n".join(others.values())
+        assert not others, f"{name} breaks {kind.breaks}, and fails others too:\n" + "\n".join(
+            others.values()
+        )
         assert also <= failed[name].keys(), f"{name} lists {also - failed[name].keys()}, which does not fail"
         assert passed[name] > 0, f"{name} fails everything, which tells nothing"

@@ -83,6 +83,11 @@ _WORDING: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
 )
 
 
+_OF_THE_HOST: Final = frozenset({"53", "58"})
+_FULL: Final = "the disk of the warehouse, or of its files, is full; make room, then retry"
+_PATH: Final = re.compile(r"(?:file )?['\"]?/[^'\"\s]*/[^'\"\s]*['\"]?")
+
+
 class WorkError(Exception):
     """Ends the work as FAILED with *error*; raised and caught inside the adapter only."""
 
@@ -146,7 +151,11 @@ def job_error(
         details["position"] = _position(facts, str(exc), prefix, sql)
     if name == "QUERY_ERROR" and code is not None:
         name = code
-    return JobError.of(name, category, _worded(message), **details)
+    text = _worded(message)
+    if state[:2] in _OF_THE_HOST:
+        # Where the host keeps its files is not the tenant's business.
+        text = _FULL if name == "DISK_FULL" else _PATH.sub("a file", text.partition("{")[0])
+    return JobError.of(name, category, text, **details)
 
 
 def with_position(error: JobError, position: int | None) -> JobError:

@@ -135,11 +135,14 @@ class DirectoryResultStore(ResultStore):
         with translated("begin a file"):
             draft, file = create(self._temporary())
         try:
-            with file:
+            try:
                 yield _Draft(file, here.job, max_bytes)
                 with translated("write"):
                     file.flush()
                     os.fsync(file.fileno())
+            finally:
+                with contextlib.suppress(OSError):  # a full disk, again: what is left goes with the draft
+                    file.close()
             self._check_open()
             with translated("publish a file"):
                 publish(draft, path, root=self._path, now=self._clock.now())
