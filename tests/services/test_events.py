@@ -48,7 +48,9 @@ def test_a_listener_that_fails_is_logged_and_hurts_nobody(
     house.spectra.subscribe(later.append)
     job = house.export("select 1 as a")
     assert later[0].job == job
-    assert "listener.failed" in caplog.text
+    (said,) = [record for record in caplog.records if record.getMessage() == "listener.failed"]
+    assert (said.job, said.listener, said.cause) == (str(job), repr(broken), "job.created")
+    assert said.exc_info
 
 
 def test_logs_have_ids_and_no_secrets(house: House, caplog: pytest.LogCaptureFixture) -> None:

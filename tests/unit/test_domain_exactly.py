@@ -7,7 +7,18 @@ from decimal import Decimal
 
 import pytest
 
-from spectra.domain import Category, Effect, ExportSpec, Job, JobError, JobState, LoadSpec
+from spectra.domain import (
+    Caller,
+    Category,
+    Effect,
+    ExportSpec,
+    FixedInterval,
+    Job,
+    JobError,
+    JobState,
+    LoadSpec,
+    Retention,
+)
 from spectra.domain.frozen import FrozenDict, frozen_dict
 from spectra.domain.spec import fingerprint
 from spectra.errors import ExecutorError, InvalidSpecError, TransitionError
@@ -24,6 +35,8 @@ from spectra.testing.samples import (
     settled,
     uploaded,
 )
+
+ID = "must be 1 to 128 of the characters A-Z a-z 0-9 . _ - and begin with a letter or digit"
 
 # Kept in stores beside idempotency keys: a version that computes others would refuse honest retries.
 FINGERPRINTS = [
@@ -276,3 +289,100 @@ def test_equal_mappings_hash_alike_and_others_do_not() -> None:
 def test_times_are_kept_in_milliseconds() -> None:
     job = export(at=0.0019)
     assert job.created_at == START + timedelta(milliseconds=1)
+
+
+# ---- what is refused, field by field -----------------------------------------------------------------
+
+
+def keyed(*names: object) -> object:
+    return LoadSpec(operation="upsert", object="t", key_columns=names)
+
+
+@pytest.mark.parametrize(
+    ("make", "field", "problem"),
+    [
+        (
+            lambda: LoadSpec(operation="upsert", object="t", key_columns="id"),
+            "key_columns",
+            "must be a list or tuple of column names",
+        ),
+        (lambda: keyed("x" * 128), "key_columns", "has 128 bytes, at most 127 are allowed"),
+        (lambda: keyed(""), "key_columns", "must not be empty"),
+        (lambda: keyed("id", "ID"), "key_columns", "must be at most 32 different names"),
+        (lambda: keyed(*map(str, range(33))), "key_columns", "must be at most 32 different names"),
+        (
+            lambda: LoadSpec(operation="insert", object="t", key_columns=["id"]),
+            "key_columns",
+            "an insert takes none; use upsert to match rows",
+        ),
+        (lambda: LoadSpec(operation="delete", object="t"), "key_columns", "delete needs at least one"),
+        (lambda: LoadSpec(operation="query", object="t"), "operation", "query is an export; use ExportSpec"),
+        (
+            lambda: LoadSpec(operation="merge", object="t"),
+            "operation",
+            "'merge' is not one of query, insert, update, upsert, delete",
+        ),
+        (
+            lambda: LoadSpec(operation="insert", object="t", max_failed_records=100_000),
+            "max_failed_records",
+            "must be 0 to 99,999",
+        ),
+        (lambda: ExportSpec(query=" \n"), "query", "must not be empty"),
+        (
+            lambda: ExportSpec(query="select 1", content_type="PARQUET", compression="GZIP"),
+            "compression",
+            "must be NONE for PARQUET, which packs itself",
+        ),
+        (
+            lambda: ExportSpec(query="select 1", null_token="a,b"),
+            "null_token",
+            "must not contain the delimiter, a quote or a line ending",
+        ),
+        (
+            lambda: ExportSpec(query="select 1", delimiter="ab"),
+            "delimiter",
+            "must be one character, not a quote, backslash or line ending",
+        ),
+        (lambda: ExportSpec(query="select 1", header=1), "header", "must be true or false"),
+        (lambda: ExportSpec(query="select 1", parameters={"1": 1}), "parameters", "'1' is not a name"),
+        (lambda: ExportSpec(query="select 1", parameters={"a": b""}), "parameters.a", "cannot be a bytes"),
+        (
+            lambda: Retention(jobs=timedelta(1), results=timedelta(2)),
+            "results",
+            "must not be kept longer than their job",
+        ),
+        (lambda: Retention(run=timedelta(0)), "run", "must be more than nothing and at most ten years"),
+        (
+            lambda: Retention(run=timedelta(days=3650, milliseconds=1)),
+            "run",
+            "must be more than nothing and at most ten years",
+        ),
+        (lambda: FixedInterval(0), "seconds", "must be more than 0 seconds"),
+        (lambda: FixedInterval(float("inf")), "seconds", "must be more than 0 seconds"),
+        (lambda: Caller("a b"), "tenant_id", ID),
+        (lambda: Caller("t", actor="x" * 256), "actor", "has 256 bytes, at most 255 are allowed"),
+        (lambda: Caller("t", actor=7), "actor", "must be text, not int"),
+        (lambda: export(labels={str(n): "" for n in range(33)}), "labels", "at most 32 are allowed"),
+        (lambda: export(labels={"": "x"}), "labels", "must not be empty"),
+        (lambda: export(labels={"a": "x" * 256}), "labels.a", "has 256 bytes, at most 255 are allowed"),
+        (
+            lambda: Job.new(
+                tenant_id="t", job_id="j", spec=load().spec, at=START, retention=KEPT
+            ).close_upload(at=START, retention=KEPT),
+            "upload",
+            "a load cannot be closed without one",
+        ),
+    ],
+)
+def test_refusals_name_the_field_and_the_problem(make: object, field: str, problem: str) -> None:
+    with pytest.raises(InvalidSpecError) as refused:
+        make()  # type: ignore[operator]
+    assert (refused.value.field, refused.value.problem) == (field, problem)
+
+
+def test_what_is_just_allowed() -> None:
+    assert len(keyed(*map(str, range(32))).key_columns) == 32
+    assert keyed("x" * 127).key_columns == ("x" * 127,)
+    assert Retention(run=timedelta(days=3650)).run.days == 3650
+    assert Caller("t", actor="x" * 255).actor == "x" * 255
+    assert LoadSpec(operation="insert", object="t", max_failed_records=99_999).max_failed_records == 99_999
