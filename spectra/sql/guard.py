@@ -26,6 +26,7 @@ LEDGER: Final = "spectra_ledger"
 _FUNCTIONS: Final = frozenset(
     [
         "copy_from",
+        "current_query",
         "current_setting",
         "currval",
         "edit",
@@ -57,7 +58,23 @@ _FUNCTIONS: Final = frozenset(
         "writefile",
     ]
 )
-_PREFIXES: Final = ("dblink", "lo_", "parquet_", "pg_advisory", "pg_ls", "pg_read", "pragma_", "read_")
+_PREFIXES: Final = (
+    "dblink",
+    "json_deserialize",
+    "json_execute",
+    "json_serialize",
+    "lo_",
+    "parquet_",
+    "pg_advisory",
+    "pg_ls",
+    "pg_read",
+    "pragma_",
+    "read_",
+)
+# Of an honest statement the parser looks at each token some times over. Where it tries two readings at
+# every level of a nesting, it looks twice as often for each level more.
+_LOOKS_PER_TOKEN: Final = 40
+_LOOKS: Final = 10_000
 
 
 @attrs.frozen(kw_only=True)
@@ -100,7 +117,9 @@ def _parse(bound: Bound, dialect: str) -> exp.Expr:
     except TokenError:
         raise SqlSyntaxError("a quote or a comment is not closed") from None
     try:
-        statements = _parser(type(spoken))(dialect=spoken).parse(tokens, bound.text)
+        parser = _parser(type(spoken))(dialect=spoken)
+        parser.looks_left = _LOOKS + _LOOKS_PER_TOKEN * len(tokens)
+        statements = parser.parse(tokens, bound.text)
     except ParseError as exc:
         raise _syntax_error(exc, bound) from None
     found = [s for s in statements if s is not None and not isinstance(s, exp.Semicolon)]
@@ -117,10 +136,22 @@ def _parser(dialect: type) -> Any:
     base: Any = dialect.parser_class  # type: ignore[attr-defined]
 
     class Strict(base):  # type: ignore[misc]
-        """Refuses what sqlglot does not know, instead of logging it and passing it on unparsed."""
+        """Refuses what sqlglot does not know, instead of logging it and passing it on unparsed.
+
+        It also gives up, which sqlglot does not, where trying one reading after the other would go on
+        for minutes: a hundred characters are enough for that.
+        """
+
+        looks_left = 0
 
         def _warn_unsupported(self) -> None:
             _refuse("statement", "this kind of statement is not allowed")
+
+        def _advance(self, times: int = 1) -> None:
+            self.looks_left -= 1
+            if self.looks_left < 0:
+                _refuse("too_deep", "the SQL is nested too deeply")
+            super()._advance(times)
 
     return Strict
 

@@ -312,6 +312,19 @@ def test_loads_survive_a_restart(tmp_path: Path) -> None:
         "pragma database_list",
         "set memory_limit = '1GB'",
         "select nextval('s')",
+        # What binds its text reads files, settings and statistics for whoever asks.
+        "select json_serialize_plan('select zzz from read_csv(''/etc/passwd'')')",
+        "select JSON_serialize_plan('select current_setting(''temp_directory'')', optimize := true)",
+        "select json_serialize_sql('select 1')",
+        "select json_deserialize_sql(x) from (select 'a' as x)",
+        "select * from json_execute_serialized_sql('{}')",
+        "select current_query()",
+        "select * from pg_settings",
+        "select path from duckdb_databases",
+        "select file from pragma_database_list",
+        "select * from sqlite_master",
+        "select * from pg_catalog.pg_settings",
+        "select * from system.main.duckdb_databases",
     ],
 )
 def test_statements_cannot_do_harm_even_unguarded(house: Harness, sql: str) -> None:
@@ -319,6 +332,13 @@ def test_statements_cannot_do_harm_even_unguarded(house: Harness, sql: str) -> N
     assert execution.status is Status.FAILED, sql
     assert execution.error.category in ("validation", "resource", "permission")
     assert house.items() == []
+
+
+def test_a_very_long_sum_is_told_what_is_wrong(house: Harness) -> None:
+    query = "select " + "+".join(["1"] * 900) + " as a"
+    execution = house.done(house.task(ExportSpec(query=query)))
+    if execution.status is Status.FAILED:
+        assert (execution.error.code, execution.error.category) == ("SQL_BLOCKED", "validation")
 
 
 def test_python_variables_are_out_of_reach(house: Harness) -> None:

@@ -224,3 +224,48 @@ def test_what_is_no_name_is_refused(name: str) -> None:
 @given(st.lists(st.text(min_size=1).filter(str.strip), min_size=1, max_size=3))
 def test_any_quoted_name_comes_back(names: list[str]) -> None:
     assert parts(".".join(map(quote, names))) == tuple(names)
+
+
+@pytest.mark.parametrize("dialect", ["duckdb", "redshift", "sqlite"])
+@pytest.mark.parametrize(
+    "opening", ["decimal(", "STRUCT(", "date(", "timestamp(", "coalesce(decimal(", "ARRAY["]
+)
+def test_a_hundred_characters_do_not_hold_the_parser_for_minutes(dialect: str, opening: str) -> None:
+    """sqlglot tries two readings at every level: each level more would take twice as long."""
+    closing = {"(": ")", "[": "]"}
+    text = opening * 25 + "1" + "".join(closing[c] for c in reversed(opening * 25) if c in closing)
+    try:  # without a bound this would go on for hours
+        check_read(f"select {text}", dialect=dialect, policy=SqlPolicy())
+    except SqlRefusedError as refused:
+        assert refused.reason == "too_deep"
+    except SqlSyntaxError:
+        pass
+
+
+@pytest.mark.parametrize("dialect", ["duckdb", "redshift", "sqlite"])
+def test_long_and_honest_statements_are_read(dialect: str) -> None:
+    columns = ", ".join(
+        f"sum(case when b.x > {n} then coalesce(a.c{n}, 0) end) over (partition by a.y order by b.z) as s{n}"
+        for n in range(200)
+    )
+    check_read(f"select {columns} from t a join u b on a.id = b.id", dialect=dialect, policy=SqlPolicy())
+    check_read("select " + "+".join(["1"] * 900), dialect=dialect, policy=SqlPolicy())
+    check_read(
+        f"select 1 from t where a in ({','.join(map(str, range(3000)))})", dialect=dialect, policy=SqlPolicy()
+    )
+    check_read("select decimal(decimal(decimal(1)))", dialect=dialect, policy=SqlPolicy())
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "json_serialize_plan('select 1')",
+        "json_serialize_sql('select 1')",
+        "json_deserialize_sql('{}')",
+        "current_query()",
+    ],
+)
+def test_functions_that_look_at_other_statements_are_refused(call: str) -> None:
+    with pytest.raises(SqlRefusedError) as refused:
+        check_read(f"select {call}", dialect="duckdb", policy=SqlPolicy())
+    assert refused.value.reason == "function"

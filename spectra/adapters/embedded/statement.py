@@ -31,8 +31,23 @@ _TABLE_FUNCTIONS: Final = frozenset(
     {"generate_series", "json_each", "json_tree", "range", "repeat", "repeat_row", "unnest"}
 )
 _FUNCTIONS: Final = frozenset(
-    {"current_setting", "getenv", "getvariable", "nextval", "currval", "setseed", "write_log"}
+    {
+        "current_query",
+        "current_setting",
+        "currval",
+        "getenv",
+        "getvariable",
+        "json_deserialize_sql",
+        "json_execute_serialized_sql",
+        "json_serialize_plan",  # it binds its text, and so reads files, settings and statistics
+        "json_serialize_sql",
+        "nextval",
+        "setseed",
+        "write_log",
+    }
 )
+# Their views show settings, paths and other tenants' statements.
+_SYSTEM: Final = re.compile(r"(duckdb|pg|pragma|sqlite)_", re.IGNORECASE)
 _LEDGER: Final = "spectra_ledger"
 
 
@@ -79,7 +94,10 @@ def prepare(cursor: Cursor, source: str, parameters: Mapping[str, Parameter]) ->
     statement = Statement(_without_end(bound.text), bound)
     row = cursor.execute("SELECT json_serialize_sql(?::VARCHAR)", [statement.sql]).fetchone()
     assert row is not None
-    tree = json.loads(row[0])
+    try:
+        tree = json.loads(row[0])
+    except RecursionError:
+        raise _blocked("the expression is nested too deeply") from None
     if tree["error"]:
         raise WorkError(_unparsed(statement, tree))
     if len(tree["statements"]) != 1:
@@ -141,6 +159,8 @@ def _check_table(cursor: Cursor, node: Mapping[str, Any]) -> None:
     path = [p for p in (node["catalog_name"], node["schema_name"], node["table_name"]) if p]
     if path[-1].lower() == _LEDGER:
         raise _blocked("the ledger is not for tenants")
+    if _SYSTEM.match(path[-1]):
+        raise _blocked(f"the system view {path[-1]} is not allowed")
     if len(path) == 1 and re.fullmatch(r"\w+", path[0]):
         return  # DuckDB takes only names with a dot or a slash for files
     # A name that is not in the catalog would be tried as a file: so it has to be there.
