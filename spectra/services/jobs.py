@@ -22,18 +22,21 @@ from spectra.domain import (
 )
 from spectra.domain.text import is_id
 from spectra.errors import (
+    IdempotencyConflictError,
     JobConflictError,
     JobNotFoundError,
     JobSettlingError,
     OutcomeUnknownError,
     SpectraError,
     TransitionError,
+    UploadMissingError,
 )
 from spectra.ports import Added, Clock, Executor, JobStore, Page, UploadTarget, UploadWriter
 from spectra.services.asking import check_listing, check_spec, checked, within
+from spectra.services.creating import add
 from spectra.services.events import EventLog
 from spectra.services.results import ResultLinks, Results
-from spectra.services.retrying import input_of_retry
+from spectra.services.retrying import input_of_retry, same_input
 from spectra.services.uploads import Uploads
 from spectra.services.waiting import Waiting, explain, wait
 
@@ -109,14 +112,7 @@ class JobService:
         )
 
     def _add(self, job: Job, event: str = "job.created") -> Created:
-        try:
-            added = self.store.add(job)
-        except OutcomeUnknownError:
-            # The id is ours alone: if it is there, the write was done.
-            try:
-                added = Added(self.store.get(job.tenant_id, job.job_id))
-            except JobNotFoundError:
-                added = self.store.add(job)
+        added = add(self.store, job)
         if not added.replayed:
             self.events.publish(event, added.job)
         return added
@@ -165,7 +161,12 @@ class JobService:
                 raise TransitionError(str(job), job.state, "close_upload")
             if job.state is not JobState.OPEN:
                 return job
-            upload = self.uploads.freeze(job)
+            try:
+                upload = self.uploads.freeze(job)
+            except UploadMissingError:
+                if self.get(caller, job_id).state is JobState.OPEN:
+                    raise
+                continue  # another closer was faster, and took it
             closed = job.close_upload(
                 at=self.clock.now(), retention=self.retention, upload=upload, actor=caller.actor
             )
@@ -289,11 +290,15 @@ class JobService:
             )
         try:
             added = self._add(new, "job.retried")
+        except OutcomeUnknownError:
+            raise  # if it was added, it needs its input
         except SpectraError:
             self.uploads.discard_all(new)
             raise
         if added.replayed:
             self.uploads.discard_all(new)
+            if not same_input(added.job, new):
+                raise IdempotencyConflictError(idempotency_key or "", added.job.job_id)
         return added
 
     def delete(self, caller: Caller, job_id: str, /) -> None:

@@ -12,7 +12,7 @@ from spectra.errors import (
     UploadMissingError,
 )
 
-__all__ = ["input_of_retry"]
+__all__ = ["input_of_retry", "same_input"]
 
 
 def input_of_retry(job: Job, only: str) -> Upload | None:
@@ -41,3 +41,9 @@ def input_of_retry(job: Job, only: str) -> Upload | None:
     if job.upload is None:
         raise UploadMissingError(str(job), "it was never uploaded; make a new job")
     return job.upload
+
+
+def same_input(first: Job, second: Job) -> bool:
+    """Whether two retries of one job are of the same records: all of them, or those that had failed."""
+    sizes = [job.upload.bytes if job.upload is not None else None for job in (first, second)]
+    return sizes[0] == sizes[1]

@@ -71,7 +71,10 @@ class Uploads:
         if info.bytes == 0:
             raise UploadMissingError(str(job), "the upload is empty; upload a file with records, then close")
         self._check_size(job, info.bytes)
-        return self._copy(source, info.etag, job)
+        try:
+            return self._copy(source, info.etag, job)
+        except ObjectNotFoundError:
+            raise UploadMissingError(str(job), "the upload is gone; upload a file, then close") from None
 
     def adopt(self, source: Upload, job: Job) -> Upload:
         """Copy another job's input, or its failed records, to *job*."""

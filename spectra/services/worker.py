@@ -76,8 +76,10 @@ class Worker:
             lease = job.lease
             if lease is not None and lease.worker == self.name and exc.job.lease != lease:
                 self._ender.events.publish("lease.lost", exc.job, before=job.state, worker=self.name)
+            self._end_if_over(job, exc.job)
             return exc.job
         except JobNotFoundError:
+            self._end_if_over(job, None)
             return job
         except TenantBusyError:
             self._not_before[job.tenant_id] = self._now() + BUSY_FOR
@@ -92,7 +94,7 @@ class Worker:
         begun = self._now()
         with self._handing_back(job):
             while True:
-                job = self.advance(job, wait=POLL_SECONDS)
+                job = self.advance(self._as_it_is(job) if self._mine(job) else job, wait=POLL_SECONDS)
                 if job.is_terminal and not job.is_settling:
                     return job
                 now = self._now()
@@ -196,10 +198,10 @@ class Worker:
                     if stop.is_set():
                         self._driver.hand_back(job)
                         return
-                    job = self.advance(job, wait=POLL_SECONDS)
+                    job = self.advance(self._as_it_is(job), wait=POLL_SECONDS)
             if job.is_terminal:
                 self._not_before.pop(job.tenant_id, None)
-        except JobConflictError:
+        except (JobConflictError, JobNotFoundError):
             return
         except ClosedError:
             stop.set()
@@ -210,6 +212,28 @@ class Worker:
             self._ender.events.note("step.failed", job=str(job), code=code, error=repr(exc))
             if not isinstance(exc, SpectraError | BackendError):
                 self._ender.events.note("step.bug", job=str(job), exc_info=True)
+
+    def _as_it_is(self, job: Job) -> Job:
+        """*job*, or what others have made of it: an abort is to be seen at the next look, not the next write."""
+        try:
+            now = self._ender.store.get(job.tenant_id, job.job_id)
+        except BackendError:
+            return job  # the work goes on; the next write will tell
+        except JobNotFoundError:
+            self._end_if_over(job, None)
+            raise
+        if now.version == job.version:
+            return job
+        self._end_if_over(job, now)
+        return now
+
+    def _end_if_over(self, job: Job, now: Job | None) -> None:
+        """End what may run of *job* if it has ended, or is gone, behind our back: nobody else would."""
+        ours = job.lease is not None and job.lease.worker == self.name
+        if not ours or (now is not None and (not now.is_terminal or now.is_settling)):
+            return
+        with suppress(SpectraError):
+            self._ender.executor.cancel(self._driver.task(job))
 
     def _mine(self, job: Job) -> bool:
         lease = job.lease

@@ -87,7 +87,7 @@ def literal(value: Parameter, dialect: str) -> str:
         case int():
             return _number(str(value))
         case float():
-            return f"CAST({_text(repr(value), dialect)} AS DOUBLE PRECISION)"
+            return f"CAST({_text(float.__repr__(value), dialect)} AS DOUBLE PRECISION)"
         case Decimal():
             return _number(f"{value:f}")
         case datetime():

@@ -60,7 +60,7 @@ class Faults:
         self.calls: list[str] = []
         self._clock: Clock = clock if clock is not None else SystemClock()
         self._faults: list[_Fault] = []
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # *when* may call the port again
 
     def fail_before(self, method: str, error: BaseException, *, times: int = 1, when: When = _always) -> None:
         """Raise *error* instead of doing what *method* does."""

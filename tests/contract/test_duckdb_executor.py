@@ -6,11 +6,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import attrs
 import duckdb
 import pytest
 from backports import zstd
@@ -332,6 +334,25 @@ def test_statements_cannot_do_harm_even_unguarded(house: Harness, sql: str) -> N
     assert execution.status is Status.FAILED, sql
     assert execution.error.category in ("validation", "resource", "permission")
     assert house.items() == []
+
+
+def test_a_database_that_duckdb_gives_up_is_opened_anew(house: Harness) -> None:
+    """A fault at a checkpoint, a full disk say, makes DuckDB refuse everything until it is opened again."""
+    house.sql("insert into items values (1, 'kept', 1)")
+    broken = house.executor.connect()
+    broken.execute("set debug_checkpoint_abort = 'before_header'")
+    with pytest.raises(Exception, match="[Cc]heckpoint"):
+        broken.execute("checkpoint")
+    with suppress(Exception):
+        broken.close()
+    house.executor.ready()
+    task = house.task(ExportSpec(query="select id from items"))
+    execution = house.done(task)
+    if execution.status is Status.FAILED:
+        assert execution.error.retryable, execution.error
+        execution = house.done(attrs.evolve(task, attempt=2))
+    assert execution.status is Status.SUCCEEDED, execution.error
+    assert house.items() == [(1, "kept", 1.0)]
 
 
 def test_a_very_long_sum_is_told_what_is_wrong(house: Harness) -> None:

@@ -12,11 +12,13 @@ from spectra.errors import (
     AlreadyAppliedError,
     BackendUnavailableError,
     EffectUnknownError,
+    IdempotencyConflictError,
     InvalidSpecError,
     JobConflictError,
     JobNotFoundError,
     JobSettlingError,
     LinkRefusedError,
+    OutcomeUnknownError,
     ResultsExpiredError,
     ResultsNotReadyError,
     SpectraError,
@@ -142,6 +144,16 @@ def test_a_replayed_retry_leaves_no_files(house: House) -> None:
     assert [event.name for event in house.events].count("job.retried") == 1
 
 
+def test_a_retry_of_all_is_not_a_retry_of_the_failed_records(house: House) -> None:
+    old = house.done(house.load("id,name,price\n1,nut,1\nx,bolt,2\ny,gear,3\n", max_failed_records=1))
+    assert old.state == "Failed"
+    first = house.jobs.retry(ME, old.job_id, only="failed", idempotency_key="k")
+    error = refused(IdempotencyConflictError, house.jobs.retry, ME, old.job_id, idempotency_key="k")
+    assert (error.key, error.job_id) == ("k", first.job.job_id)
+    assert house.jobs.retry(ME, old.job_id, only="failed", idempotency_key="k").replayed
+    assert len(house.jobs.find(ME).jobs) == 2
+
+
 # ---- delete, abort ------------------------------------------------------------------------------------
 
 
@@ -259,6 +271,40 @@ def test_closing_without_an_upload(house: House) -> None:
     house.upload(job, b"")
     error = refused(UploadMissingError, house.jobs.close_upload, ME, job.job_id)
     assert error.problem == "the upload is empty; upload a file with records, then close"
+
+
+@pytest.mark.parametrize("moment", ["stat", "copy"])
+def test_of_two_closers_the_slower_one_gets_the_job_as_it_is(build: Any, moment: str) -> None:
+    files = Faults()
+    house = build(result_store=lambda store: FaultyResultStore(store, files))
+    job = house.open_load()
+    house.upload(job, CSV)
+    closed: list[Any] = []
+
+    def faster(*_: Any, **__: Any) -> bool:
+        if not closed:
+            closed.append(None)
+            closed[0] = house.jobs.close_upload(ME, job.job_id)
+        return False
+
+    files.delay(moment, 0, when=faster)
+    assert house.jobs.close_upload(ME, job.job_id) == closed[0]
+    assert house.done(closed[0]).counts.succeeded == 1
+
+
+def test_a_job_that_may_have_been_stored_is_not_told_to_be_repeated(build: Any) -> None:
+    faults = Faults()
+    house = build(job_store=lambda store: FaultyJobStore(store, faults))
+    faults.fail_after("add", OutcomeUnknownError("the reply was lost"))
+    faults.fail_before("get", BackendUnavailableError("away"))
+    refused(OutcomeUnknownError, house.export, "select 1 as a")
+    assert len(house.jobs.find(ME).jobs) == 1
+    old = house.jobs.abort(ME, house.load(CSV).job_id)
+    faults.fail_after("add", OutcomeUnknownError("the reply was lost"))
+    faults.fail_before("get", BackendUnavailableError("away"), when=lambda _, job_id: job_id != old.job_id)
+    refused(OutcomeUnknownError, house.jobs.retry, ME, old.job_id)
+    (again,) = [job for job in house.jobs.find(ME).jobs if job.retry_of == old.job_id]
+    assert house.done(again).counts.succeeded == 1
 
 
 def test_uploading_to_what_takes_none(house: House) -> None:

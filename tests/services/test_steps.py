@@ -713,6 +713,64 @@ def test_a_worker_needs_a_hand() -> None:
         Stage.build().worker(concurrency=0)
 
 
+def test_an_abort_is_seen_at_the_next_look(stage: Stage) -> None:
+    looks: list[int] = []
+
+    class Watched(Scripted):
+        def poll(self, task: Any, /, *, wait: float = 0) -> Execution:
+            looks.append(1)
+            if len(looks) == 3:
+                job = stage.store.get("t", "j")
+                stage.store.replace(job, job.abort(at=after(0), retention=RETENTION))
+            return super().poll(task, wait=wait)
+
+    stage.executor.__class__ = Watched
+    stage.export()
+    stage.worker().run_once()
+    job = stage.store.get("t", "j")
+    assert (job.state, job.effect, len(looks)) == ("Aborted", "none", 3)
+    assert stage.executor.names()[-1] == "cancel"
+
+
+@pytest.mark.parametrize("detached", [False, True])
+@pytest.mark.parametrize("gone", [False, True])
+def test_work_that_begins_after_its_job_has_ended_is_ended(stage: Stage, detached: bool, gone: bool) -> None:
+    class Late(Scripted):
+        def start(self, task: Any, /) -> str | None:
+            if "start" not in self.names():
+                job = stage.store.get("t", "j")
+                job = stage.store.replace(job, job.abort(at=after(0), retention=RETENTION))
+                stage.store.replace(job, job.settle(at=after(0), retention=RETENTION, effect=Effect.NONE))
+                if gone:
+                    stage.store.delete("t", "j")
+            return super().start(task)
+
+    stage.executor.__class__ = Late
+    stage.executor.is_detached = detached
+    stage.export()
+    worker = stage.worker()
+    worker.run_once()
+    if detached and "cancel" not in stage.executor.names():
+        job = stage.told[0].job
+        stage.clock.instant = job.lease.until
+        worker.advance(job)
+    assert stage.executor.names()[-1] == "cancel"
+    assert stage.executor.names().count("start") == 1
+
+
+def test_looking_again_bears_a_store_that_is_away() -> None:
+    faults = Faults()
+    stage = Stage.build(store=FaultyJobStore(Stage.build().store, faults))
+    stage.executor.executions = [Execution(status=Status.RUNNING)] * 3 + [
+        Execution(status=Status.SUCCEEDED, counts=COUNTS)
+    ]
+    stage.export()
+    faults.fail_before("get", BackendUnavailableError("away"), times=2)
+    stage.worker().run_once()
+    assert stage.store.get("t", "j").state == "JobComplete"
+    assert faults.pending == 0
+
+
 # ---- manifests ------------------------------------------------------------------------------------------
 
 

@@ -231,7 +231,7 @@ class DuckDBExecutor(Executor, QueryRunner):
         except Stopped:
             return self._proved(task) or Execution(status=Status.CANCELLED, handle=task.label)
         except BaseException as exc:
-            if isinstance(exc, driver().FatalException):
+            if isinstance(exc.__cause__ if isinstance(exc, WorkError) else exc, driver().FatalException):
                 self._warehouse.discard()
             proved = self._proved(task)
             if proved is None:

@@ -82,6 +82,34 @@ class Warehouse:
             WarehouseLockedError: another process has the file.
             BackendError: the file cannot be opened.
         """
+        with self.translated():
+            return self._cursor(plain=plain)
+
+    def _cursor(self, *, plain: bool) -> Cursor:
+        duckdb = driver()
+        for last in (False, True):
+            cursor = self._on_root()
+            try:
+                if not plain:
+                    cursor.execute("SET errors_as_json = true")
+                    cursor.execute("SET enable_progress_bar = true")
+                    cursor.execute("SET enable_progress_bar_print = false")
+                else:
+                    cursor.execute("SELECT 1")
+            except duckdb.FatalException:
+                # DuckDB has declared the open database invalid; the file is as good as its log.
+                cursor.close()
+                if last:
+                    raise
+                self.discard()
+            except BaseException:
+                cursor.close()
+                raise
+            else:
+                return cursor
+        raise AssertionError
+
+    def _on_root(self) -> Cursor:
         with self._lock:
             if self._closed:
                 raise ClosedError("the DuckDB executor")
@@ -89,12 +117,7 @@ class Warehouse:
                 # After a fork the parent's connection is not ours to use; opening anew says so clearly.
                 self._root = self._open()
                 self._pid = os.getpid()
-            cursor = self._root.cursor()
-        if not plain:
-            cursor.execute("SET errors_as_json = true")
-            cursor.execute("SET enable_progress_bar = true")
-            cursor.execute("SET enable_progress_bar_print = false")
-        return cursor
+            return self._root.cursor()
 
     @contextlib.contextmanager
     def session(self) -> Iterator[Cursor]:
