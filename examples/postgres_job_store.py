@@ -71,7 +71,8 @@ class PostgresJobStore(JobStore):
             connection.commit()
 
         self._clock, self._visited, self._closed = clock or SystemClock(), "", False
-        options = {"options": f"-c search_path={schema} -c TimeZone=UTC"}
+        # Under another isolation, which a server may be set to, counting and losing would be told otherwise.
+        options = {"options": f"-c search_path={schema} -c default_transaction_isolation=read\\ committed"}
         self._pool = psycopg_pool.ConnectionPool(
             conninfo, min_size=0, max_size=8, open=False, kwargs=options, configure=create, timeout=10
         )

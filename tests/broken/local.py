@@ -7,6 +7,7 @@ import itertools
 import pytest
 
 from spectra.adapters.embedded import DirectoryResultStore, DuckDBExecutor
+from spectra.adapters.embedded.queries import Queries
 from spectra.adapters.memory import MemoryExecutor, MemoryResultStore
 from spectra.domain import LoadSpec
 from tests.contract.test_executors import LocalHarness
@@ -85,7 +86,7 @@ class ToyUsers(DuckDBExecutor):
 
     def query(self, query, /):
         self._alive()
-        return DuckDBExecutor.query(_Pooled(self, query.session), query)
+        return Queries(_Pooled(self, query.session)).run(query)
 
     def close(self):
         super().close()

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import functools
+from collections import Counter
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from examples.postgres_job_store import PostgresJobStore
-from spectra.errors import BackendError, BackendUnavailableError
+from spectra.domain import Job
+from spectra.errors import BackendError, BackendUnavailableError, TenantBusyError
 from spectra.testing import JobStoreContract
-from spectra.testing.samples import export
+from spectra.testing.contracts.calls import at_once
+from spectra.testing.samples import claimed, export
 
 ROOT = Path(__file__).parents[2]
 
@@ -47,6 +51,18 @@ def test_a_server_that_drops_its_connections_costs_one_call(postgres: str) -> No
         assert isinstance(told.value.__cause__, psycopg.Error)
         store.add(export("k"))
         assert [job.job_id for job in store.find("t").jobs] == ["k", "j"]
+
+
+def test_places_are_counted_whatever_isolation_the_server_is_set_to(postgres: str) -> None:
+    with psycopg.connect(postgres, autocommit=True) as host:
+        host.execute("CREATE DATABASE strict")
+        host.execute("ALTER DATABASE strict SET default_transaction_isolation = 'serializable'")
+    address = psycopg.conninfo.make_conninfo(postgres, dbname="strict")
+    with PostgresJobStore(address) as store:
+        for number in range(5):
+            jobs = [store.add(export(f"j{n}", f"t{number}")).job for n in range(6)]
+            calls = [functools.partial(store.replace, job, claimed(job), limit=2) for job in jobs]
+            assert Counter(type(one) for one in at_once(calls)) == {Job: 2, TenantBusyError: 4}
 
 
 def test_a_server_that_is_not_there_is_told() -> None:
