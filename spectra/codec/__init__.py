@@ -1,6 +1,6 @@
 """The public codec: jobs as documents for stores and as JSON for tenants, errors as HTTP replies."""
 
-from spectra.codec.documents import SCHEMA, from_document, instant, to_document
+from spectra.codec.documents import SCHEMA, from_document, instant, readable, to_document
 from spectra.codec.problems import error, http_headers, http_status
 from spectra.codec.wire import to_public, to_public_error, to_spec
 
@@ -11,6 +11,7 @@ __all__ = [
     "http_headers",
     "http_status",
     "instant",
+    "readable",
     "to_document",
     "to_public",
     "to_public_error",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
+import logging
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Final, cast
@@ -18,10 +19,12 @@ from spectra.domain import ExportSpec, Job, LoadSpec, Operation, Parameter, Spec
 from spectra.domain.frozen import FrozenDict
 from spectra.errors import BackendError, NewerSchemaError
 
-__all__ = ["SCHEMA", "from_document", "instant", "to_document"]
+__all__ = ["SCHEMA", "from_document", "instant", "readable", "to_document"]
 
 SCHEMA: Final = 1
 """Raised when an older Spectra could no longer read a document rightly; new fields alone do not."""
+
+_log = logging.getLogger(__name__)
 
 Document = dict[str, Any]
 
@@ -125,6 +128,8 @@ def from_document(document: Mapping[str, Any], /) -> Job:
         NewerSchemaError: a newer Spectra wrote it in a form that this one must not touch.
         BackendError: it is no job document.
     """
+    if not isinstance(document, Mapping):
+        raise BackendError("a stored document is no JSON object")
     schema = document.get("schema")
     if isinstance(schema, int) and schema > SCHEMA:
         raise NewerSchemaError(schema, SCHEMA)
@@ -134,6 +139,24 @@ def from_document(document: Mapping[str, Any], /) -> Job:
     except (LookupError, TypeError, ValueError) as exc:
         raise BackendError(f"a stored document is no job: {exc}") from exc
     return attrs.evolve(job, unknown_fields=unknown) if unknown else job
+
+
+def readable(documents: Iterable[Mapping[str, Any]], /) -> Iterator[Job]:
+    """The jobs of *documents*, in their order; what `from_document` refuses is passed over.
+
+    So that one document of a newer Spectra does not hide all others that are due. The first that is
+    passed over is told in the log, by its ids.
+    """
+    told = False
+    for document in documents:
+        try:
+            yield from_document(document)
+        except (BackendError, NewerSchemaError) as exc:
+            if not told:
+                fields = document if isinstance(document, Mapping) else {}
+                ids = f"{fields.get('tenant_id')}/{fields.get('job_id')}"
+                _log.warning("job %s, and any such behind it, is left alone: %s", ids, exc)
+            told = True
 
 
 def _merged(known: Document, unknown: Mapping[str, Any]) -> Document:

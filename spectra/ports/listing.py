@@ -17,7 +17,7 @@ from spectra.domain.text import is_id
 from spectra.errors import InvalidCursorError, InvalidSpecError
 from spectra.ports.job_store import Page
 
-__all__ = ["LIVE", "Cursors", "Filters", "check_page", "page_of"]
+__all__ = ["LIVE", "Cursors", "Filters", "check_page", "instant", "page_of"]
 
 MAX_LIMIT: Final = 1_000
 _DIGEST: Final = 16
@@ -34,6 +34,20 @@ def check_page(limit: int, per_tenant: int = 1) -> None:
         raise InvalidSpecError("limit", f"must be 1 to {MAX_LIMIT:,}")
     if per_tenant < 1:
         raise InvalidSpecError("per_tenant", "must be at least 1")
+
+
+def instant(field: str, value: datetime) -> datetime:
+    """The instant *value* in UTC, or its nearest neighbour there at the edges of the calendar.
+
+    Raises:
+        InvalidSpecError: it has no time zone; *field* names it.
+    """
+    if value.utcoffset() is None:
+        raise InvalidSpecError(field, "must carry a time zone")
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        return value.replace(tzinfo=UTC)
 
 
 def page_of(jobs: Sequence[Job], limit: int, cursor: Callable[[Job], str]) -> Page[Job]:
@@ -102,8 +116,8 @@ class Filters:
         return cls(
             _members("states", JobState, states),
             _members("operations", Operation, operations),
-            _instant("created_after", created_after),
-            _instant("created_before", created_before),
+            None if created_after is None else instant("created_after", created_after),
+            None if created_before is None else instant("created_before", created_before),
         )
 
     @property
@@ -131,14 +145,3 @@ def _members(field: str, kind: type[_E], values: Collection[_E] | None) -> tuple
         return tuple(sorted({kind(value) for value in values}))
     except ValueError as exc:
         raise InvalidSpecError(field, str(exc)) from None
-
-
-def _instant(field: str, value: datetime | None) -> datetime | None:
-    if value is None:
-        return None
-    if value.utcoffset() is None:
-        raise InvalidSpecError(field, "must carry a time zone")
-    try:
-        return value.astimezone(UTC)
-    except OverflowError:  # at the edge of the calendar, where no job is
-        return value.replace(tzinfo=UTC)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from typing import Any
 import pytest
 
 from spectra.adapters.embedded import DirectoryResultStore
+from spectra.adapters.embedded.files import make_folder
 from spectra.adapters.memory import MemoryResultStore
 from spectra.errors import BackendError, LinkRefusedError, ObjectNotFoundError, UploadTooLargeError
 from spectra.ports import Area
@@ -107,6 +109,37 @@ class TestDirectory(HostedStores):
         store.download_link(location, filename="a", expires_at=clock.now() + HOUR)
         for path in root.rglob("*"):
             assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
+
+    def test_rs4_folders_that_are_deleted_while_a_file_is_written_do_not_matter(
+        self, store: Any, put: Any, root: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        real = os.replace
+        other = root / "acme" / "k"
+        came = iter(["comes", "stays", "goes", "comes", "goes"])
+
+        def between(source: Any, target: Any) -> None:
+            """Before each rename of the write the other job of the tenant comes or goes."""
+            match next(came, "") if target.is_relative_to(root / "acme") else "":
+                case "comes":
+                    other.mkdir(parents=True)
+                case "goes":
+                    shutil.rmtree(root / "acme")
+            real(source, target)
+
+        class Emptied(type(root)):  # type: ignore[misc]
+            """Who deletes comes right after each folder that is made where jobs are."""
+
+            def mkdir(self, *args: Any, **options: Any) -> None:
+                super().mkdir(*args, **options)
+                if self.is_relative_to(root / "acme"):
+                    self.rmdir()
+
+        monkeypatch.setattr(os, "replace", between)
+        store._path = Emptied(store._path)
+        location = put(b"data")
+        assert read(store, location) == b"data"
+        assert next(came, None) is None
+        assert [*(root / ".spectra" / "tmp").iterdir()] == []
 
     def test_rs2_links_hold_in_every_process_of_the_root(
         self, store: Any, put: Any, root: Path, clock: ManualClock, tmp_path: Path
@@ -234,6 +267,22 @@ class TestDirectory(HostedStores):
             clock.advance(seconds=-1 if number % 2 else 1)
             etags.append(store.stat(put(b"%04d" % number)).etag)
         assert len(set(etags)) == 20
+
+
+def test_a_folder_is_made_while_others_remove_empty_ones(tmp_path: Path) -> None:
+    class Emptied(type(tmp_path)):  # type: ignore[misc]
+        removed = 0
+
+        def mkdir(self, *args: Any, **options: Any) -> None:
+            super().mkdir(*args, **options)
+            if self.name == "tenant" and Emptied.removed < 3:
+                Emptied.removed += 1
+                self.rmdir()
+
+    folder = Emptied(tmp_path / "tenant" / "job")
+    make_folder(folder)
+    assert folder.is_dir()
+    assert Emptied.removed == 3
 
 
 class Zeros(io.RawIOBase):

@@ -225,9 +225,10 @@ def test_stopping_hands_the_work_back(build: Any) -> None:
 
 
 INTERRUPTED = """
-import sys, threading
+import signal, sys, threading
 from datetime import UTC, datetime, timedelta
 from spectra import Caller, ExportSpec, Spectra
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts background work deaf to it
 with Spectra.embedded(sys.argv[1]) as spectra:
     worker = spectra.worker()
     job = spectra.jobs.create(Caller("acme"), ExportSpec(query=sys.argv[3])).job

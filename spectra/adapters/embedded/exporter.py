@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from spectra.adapters.embedded.failures import WorkError, is_interrupt, job_error
-from spectra.adapters.embedded.files import path_of, remove, sync, url_of
+from spectra.adapters.embedded.files import make_folder, path_of, remove, sync, url_of
 from spectra.adapters.embedded.statement import Statement, prepare
 from spectra.adapters.embedded.warehouse import driver
 from spectra.adapters.embedded.work import Stopped, Work
@@ -42,7 +42,7 @@ def export(work: Work) -> Execution:
     columns = statement.columns(work.cursor)
     work.check()
     folder = path_of(work.task.results)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     part = folder / f"part-00000{spec.suffix}"
     partial = folder / f".{part.name}.partial"
     work.phase(0, 99)

@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
-__all__ = ["etag", "path_of", "remove", "sync", "url_of"]
+__all__ = ["etag", "make_folder", "path_of", "remove", "sync", "url_of"]
 
+_TRIES = 100
 _PLAIN = "/-._~!$&'()*+,;=:@"
 
 
@@ -42,6 +43,18 @@ def etag(path: str | os.PathLike[str] | int) -> str:
     """
     stat = os.stat(path)
     return f"{stat.st_size:x}-{stat.st_mtime_ns:x}"
+
+
+def make_folder(folder: Path) -> None:
+    """Make *folder* and what is missing above it, also while others remove empty folders there."""
+    for attempt in range(_TRIES):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except FileNotFoundError:
+            if attempt + 1 == _TRIES:
+                raise
+        else:
+            return
 
 
 def sync(path: str | os.PathLike[str]) -> int:

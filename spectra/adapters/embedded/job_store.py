@@ -32,7 +32,7 @@ from spectra.errors import (
 )
 from spectra.ports.clock import Clock, SystemClock
 from spectra.ports.job_store import Added, Backlog, JobStore, Page
-from spectra.ports.listing import LIVE, Filters, check_page
+from spectra.ports.listing import LIVE, Filters, check_page, instant
 
 __all__ = ["SQLiteJobStore"]
 
@@ -171,7 +171,7 @@ class SQLiteJobStore(JobStore):
         self, now: datetime, /, *, limit: int, per_tenant: int = 5, tenant_id: str | None = None
     ) -> Sequence[Job]:
         check_page(limit, per_tenant)
-        at = to_ms(now)
+        at = to_ms(instant("now", now))
         with self._db.reading() as connection:
             if tenant_id is None:
                 return self._next_round(connection, at, limit, per_tenant)
@@ -188,8 +188,9 @@ class SQLiteJobStore(JobStore):
         return Page(jobs, LIVE.write(jobs[-1].tenant_id, jobs[-1].job_id) if more else None)
 
     def backlog(self, now: datetime, /) -> Backlog:
+        at = to_ms(instant("now", now))
         with self._db.reading() as connection:
-            return queue.backlog(connection, now=to_ms(now))
+            return queue.backlog(connection, now=at)
 
     def close(self) -> None:
         self._db.close()

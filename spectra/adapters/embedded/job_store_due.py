@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 import sqlite3
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Any, Final
 
-from spectra.adapters.embedded.job_store_schema import from_ms, parsed
+from spectra.adapters.embedded.job_store_schema import fields, from_ms
+from spectra.codec import readable
 from spectra.domain import Job
-from spectra.errors import BackendError, NewerSchemaError
 from spectra.ports.job_store import Backlog
 
 __all__ = ["backlog", "due_tenants", "oldest"]
 
-_log = logging.getLogger(__name__)
 _FEW: Final = 256
 _COUNTED: Final = 100_000
 
@@ -51,19 +49,15 @@ def oldest(connection: sqlite3.Connection, tenant_id: str, *, now: int) -> Itera
     One that cannot be read is passed over: raised, it would stop the work of every tenant, and
     counted, a few of them would stop the work of this one.
     """
-    at, job_id, warned = _FIRST, "", False
+    return readable(_oldest(connection, tenant_id, now))
+
+
+def _oldest(connection: sqlite3.Connection, tenant_id: str, now: int) -> Iterator[Any]:
+    at, job_id = _FIRST, ""
     while (row := connection.execute(_OLDEST, (tenant_id, at, job_id, now)).fetchone()) is not None:
         at, job_id, document = row
-        try:
-            job = parsed(document)
-        except (BackendError, NewerSchemaError) as exc:
-            if not warned:
-                _log.warning(
-                    "due job %s/%s, and any such behind it, is left alone: %s", tenant_id, job_id, exc
-                )
-            warned = True
-            continue
-        yield job
+        found = fields(document)
+        yield {"tenant_id": tenant_id, "job_id": job_id} | (found if isinstance(found, dict) else {})
 
 
 def due_tenants(connection: sqlite3.Connection, *, now: int, after: str, count: int) -> Sequence[str]:

@@ -20,6 +20,7 @@ __all__ = [
     "KNOWN_VERSION",
     "MS",
     "changing",
+    "fields",
     "from_ms",
     "inserted",
     "opened",
@@ -160,6 +161,14 @@ def inserted(job: Job, token: bytes) -> dict[str, Any]:
     }
 
 
+def fields(document: str) -> Any:
+    """What a stored document holds; None if it is no JSON."""
+    try:
+        return json.loads(document)
+    except ValueError:
+        return None
+
+
 def parsed(document: str) -> Job:
     """The job of a stored document.
 
@@ -167,13 +176,7 @@ def parsed(document: str) -> Job:
         NewerSchemaError: a newer Spectra wrote it.
         BackendError: it is no job.
     """
-    try:
-        fields = json.loads(document)
-    except ValueError as exc:
-        raise BackendError(f"a stored document is no JSON: {exc}") from exc
-    if not isinstance(fields, dict):
-        raise BackendError("a stored document is no JSON object")
-    return from_document(fields)
+    return from_document(fields(document))
 
 
 def opened(path: Path, *, busy_timeout: float) -> sqlite3.Connection:

@@ -13,7 +13,7 @@ from typing import IO, Any, Final
 
 import attrs
 
-from spectra.adapters.embedded.files import etag, path_of, sync, url_of
+from spectra.adapters.embedded.files import etag, make_folder, path_of, sync, url_of
 from spectra.adapters.embedded.load_source import Record, Source, opened
 from spectra.adapters.embedded.load_staging import Staged
 from spectra.adapters.embedded.work import Work
@@ -51,7 +51,7 @@ def write(
 ) -> Reports:
     """Write the failed records with their reasons, and in the form of the upload; with *unprocessed* the rest."""
     folder = path_of(work.task.failed)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     suffix = source.spec.suffix
     paths = {
         "failed": folder / "failed-records.csv",

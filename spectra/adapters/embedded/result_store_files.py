@@ -31,6 +31,8 @@ __all__ = [
 ]
 
 _TRIES: Final = 100
+# What a system says of a folder that cannot be replaced, because there are files in it.
+_OCCUPIED: Final = frozenset({errno.ENOTEMPTY, errno.EEXIST, *((errno.EACCES,) if os.name == "nt" else ())})
 _PAUSE: Final = 0.005
 _AGE: Final = 24 * 3600
 _BUFFER: Final = 1024 * 1024
@@ -104,17 +106,11 @@ def publish(draft: Path, target: Path, *, root: Path, now: datetime | None) -> N
     """
     if now is not None:
         _date(draft, target, now)
-    touched: set[Path] = {target.parent}
-    for attempt in range(_TRIES):
-        try:
-            touched |= _make(target.parent, root)
-            os.replace(draft, target)
-            break
-        except FileNotFoundError:
-            # somebody deleted the last other file of the job, and the empty folder with it
-            if attempt + 1 == _TRIES:
-                raise
-            time.sleep(random.uniform(0, _PAUSE))  # noqa: S311 - no secret
+    try:
+        os.replace(draft, target)
+        touched = [target.parent]
+    except FileNotFoundError:  # it is the first file there, or the last other one was just deleted
+        touched = _plant(draft, target, root)
     try:
         _sync(touched)
     except OSError as exc:
@@ -186,6 +182,36 @@ def _date(draft: Path, target: Path, now: datetime) -> None:
                 return
         except OSError:
             return
+
+
+def _plant(draft: Path, target: Path, root: Path) -> list[Path]:
+    """Give *draft* its name and, in one and the same step, the folders that are missing above it.
+
+    Folders made one by one are removed one by one by whoever deletes, while they are still empty.
+    Returns the folders with a new name in them.
+    """
+    names = target.relative_to(root).parts
+    branch = draft.with_name(f"branch-{secrets.token_hex(12)}")
+    try:
+        folder = branch
+        for name in names:
+            folder.mkdir(mode=0o700)
+            folder /= name
+        os.replace(draft, branch.joinpath(*names))
+        for _ in range(_TRIES):
+            for depth in range(1, len(names) + 1):
+                try:
+                    os.replace(branch.joinpath(*names[:depth]), root.joinpath(*names[:depth]))
+                    return [root.joinpath(*names[:above]) for above in range(depth - 1, len(names))]
+                except FileNotFoundError:  # the folder above was deleted: once more, from the top
+                    time.sleep(random.uniform(0, _PAUSE))  # noqa: S311 - no secret
+                    break
+                except OSError as exc:
+                    if depth == len(names) or exc.errno not in _OCCUPIED:
+                        raise
+    finally:
+        shutil.rmtree(branch, ignore_errors=True)
+    raise BackendUnavailableError("files of the job are deleted as fast as they are written")
 
 
 def _make(folder: Path, root: Path) -> set[Path]:

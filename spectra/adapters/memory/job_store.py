@@ -22,7 +22,7 @@ from spectra.errors import (
 )
 from spectra.ports.clock import Clock, SystemClock
 from spectra.ports.job_store import Added, Backlog, JobStore, Page
-from spectra.ports.listing import LIVE, Filters, check_page, page_of
+from spectra.ports.listing import LIVE, Filters, check_page, instant, page_of
 
 __all__ = ["MemoryJobStore"]
 
@@ -146,6 +146,7 @@ class MemoryJobStore(JobStore):
         self, now: datetime, /, *, limit: int, per_tenant: int = 5, tenant_id: str | None = None
     ) -> Sequence[Job]:
         check_page(limit, per_tenant)
+        now = instant("now", now)
         with self._kept.lock:
             self._now()
             if tenant_id is not None:
@@ -171,6 +172,7 @@ class MemoryJobStore(JobStore):
             return page_of(found, limit, lambda job: LIVE.write(job.tenant_id, job.job_id))
 
     def backlog(self, now: datetime, /) -> Backlog:
+        now = instant("now", now)
         with self._kept.lock:
             self._now()
             live = [self._kept.jobs[key] for key in self._kept.live]

@@ -246,3 +246,12 @@ class QueuePromises(Contract):
     def test_js9_what_makes_no_sense_is_refused(self, store: JobStore, asked: dict[str, Any]) -> None:
         with pytest.raises(InvalidSpecError):
             store.due(after(0), **asked)
+
+    def test_js9_an_instant_without_a_time_zone_is_refused(self, store: JobStore) -> None:
+        local = after(0).replace(tzinfo=None)
+        with pytest.raises(InvalidSpecError):
+            store.due(local, limit=1)
+        with pytest.raises(InvalidSpecError):
+            store.due(local, limit=1, tenant_id="t")
+        with pytest.raises(InvalidSpecError):
+            store.backlog(local)
