@@ -256,10 +256,13 @@ def test_ctrl_c_hands_the_work_back(how: str, tmp_path: Path) -> None:
         text=True,
     )
     assert child.stdout is not None and child.stderr is not None
-    job_id = child.stdout.readline().strip()
-    time.sleep(0.3)
-    child.send_signal(signal.SIGINT)
-    _, errors = child.communicate(timeout=20)
+    try:
+        job_id = child.stdout.readline().strip()
+        time.sleep(0.3)
+        child.send_signal(signal.SIGINT)
+        _, errors = child.communicate(timeout=20)
+    finally:
+        child.kill()
     assert child.returncode != 0
     assert errors.rstrip().endswith("KeyboardInterrupt"), errors
     with Spectra.embedded(tmp_path / "home") as spectra:
