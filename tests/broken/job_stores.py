@@ -200,6 +200,10 @@ class TestDueThatOneTenantBlocks(OnSQLite):
     kind, breaks = sqlite.DueThatOneTenantBlocks, "JS6"
 
 
+class TestDueThatOneDocumentStops(OnSQLite):
+    kind, breaks = sqlite.DueThatOneDocumentStops, "JS6"
+
+
 class TestDueForgetsTheEnded(OnMemory):
     kind, breaks = DueForgetsTheEnded, "JS7"
 
