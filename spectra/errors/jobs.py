@@ -84,6 +84,8 @@ class TransitionError(RefusedError):
 
 @error
 class _JobRefusedError(RefusedError):
+    """*job* is the text form of the job, ``tenant/job``; *problem* says what is wrong and what to do."""
+
     job: str
     problem: str
 
@@ -98,13 +100,13 @@ class UploadMissingError(_JobRefusedError):
 
 
 class UploadChangedError(_JobRefusedError):
-    """The upload was replaced while it was being frozen."""
+    """The upload was replaced while it was being frozen. Its fields: the text form of the job, the problem."""
 
     code = "UPLOAD_CHANGED"
 
 
 class UploadTooLargeError(_JobRefusedError):
-    """The upload has more bytes than allowed."""
+    """The upload has more bytes than allowed. Its fields: the text form of the job, the problem."""
 
     code = "UPLOAD_TOO_LARGE"
 

@@ -79,6 +79,7 @@ class JobStore(abc.ABC):
     JS9  `delete` and `close` may be repeated; after `close` everything raises `ClosedError`, and the data
          stay. What makes no sense raises `InvalidSpecError` before anything is written: a limit outside
          1 to 1,000, an unknown state, an instant without a time zone, a job that replaces another.
+         A cursor that the listing never gave raises `InvalidCursorError`.
          One instance serves any number of threads, many may share the data; construction does no I/O.
 
     Not promised: a snapshot over several calls; an order between tenants; that a job past its ttl is
@@ -144,7 +145,11 @@ class JobStore(abc.ABC):
 
     @abc.abstractmethod
     def live(self, *, limit: int, cursor: str | None = None) -> Page[Job]:
-        """Jobs that have not ended or not settled, of all tenants; for operators."""
+        """Jobs that have not ended or not settled, of all tenants; for operators.
+
+        Raises:
+            InvalidCursorError: *cursor* is not of this listing.
+        """
 
     @abc.abstractmethod
     def backlog(self, now: datetime, /) -> Backlog:

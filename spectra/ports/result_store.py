@@ -78,15 +78,18 @@ class ResultStore(abc.ABC):
     RS2  An upload target writes at one key, whole objects of at most the given bytes, any number of
          times; a download link serves one object. Of both no request is accepted that begins after
          the instant, or is altered. The instant may be earlier than asked, never later.
-    RS3  Locations are made by the store from tenant, job, area and attempt; no input can point
-         outside.
+    RS3  Locations are made by the store from tenant, job, area and attempt, a number from 1; what
+         cannot be one of these raises `InvalidSpecError`. Every method takes these locations, and
+         names in the folder of an area or attempt; whatever else it is given, it refuses
+         (`InvalidSpecError` or `ObjectNotFoundError`) before anything is read, written or deleted.
+         `spectra.ports.places` has the checking ready.
     RS4  `delete` removes everything that lies below a location when it is called, any number of
          objects; idempotent. Old versions are the bucket's configuration.
     RS5  Reading and writing stream: memory does not grow with size.
     RS6  `copy` happens inside the store and only if the source still has that etag, else
          `UploadChangedError`.
     RS7  What is missing raises `ObjectNotFoundError`. `jobs` lists every job that has files once, in
-         pages of any size. `close` may be repeated; after it `ClosedError`, and nothing is published.
+         pages of any size; a cursor it never gave raises `InvalidCursorError`. `close` may be repeated; after it `ClosedError`, and nothing is published.
 
     Driver exceptions arrive as `BackendUnavailableError`,
     `OutcomeUnknownError` or `BackendError`.
@@ -104,7 +107,11 @@ class ResultStore(abc.ABC):
     def location(
         self, tenant_id: str, job_id: str, area: Area | None = None, attempt: int | None = None, /
     ) -> str:
-        """The folder of a job, of one of its areas, of one attempt in an area; ends with ``/``."""
+        """The folder of a job, of one of its areas, of one attempt in an area; ends with ``/``.
+
+        Raises:
+            InvalidSpecError: an id, area or attempt that cannot be, or an attempt without an area.
+        """
 
     @abc.abstractmethod
     def upload_target(
@@ -152,7 +159,11 @@ class ResultStore(abc.ABC):
 
     @abc.abstractmethod
     def jobs(self, *, older_than: datetime, cursor: str | None = None) -> Page[tuple[str, str]]:
-        """(tenant, job) that have files, none changed since *older_than*; for reconciliation."""
+        """(tenant, job) that have files, none changed since *older_than*; for reconciliation.
+
+        Raises:
+            InvalidCursorError: *cursor* is not of this listing.
+        """
 
     @abc.abstractmethod
     def delete(self, location: str, /) -> None:

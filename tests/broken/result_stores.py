@@ -210,12 +210,28 @@ class PointsOutside(DirectoryResultStore):
     """Takes a path for a path, dots and all; here at least not out of the test's own folder."""
 
     def _at(self, location):
-        if location.startswith(self._url) and ".." in location:
-            path = (self._path / location.removeprefix(self._url)).resolve()
+        if location.startswith(self._places.root) and ".." in location:
+            path = (self._path / location.removeprefix(self._places.root)).resolve()
             if path.is_relative_to(self._path) and not path.is_dir():
                 here, _ = super()._at(self.location("t", "j", Area.UPLOAD) + "data")
                 return here, path
         return super()._at(location)
+
+
+class DeletesAnyPrefix(MemoryResultStore):
+    """Takes what ends with a slash, and nothing at all, for a folder."""
+
+    def delete(self, location):
+        if location and not location.endswith("/"):
+            super().delete(location)
+            return
+        with self._lock:
+            for name in [name for name in self._objects if name.startswith(location)]:
+                del self._objects[name]
+
+
+class TestDeletesAnyPrefix(OnMemory):
+    kind, breaks = DeletesAnyPrefix, "RS3"
 
 
 class TestCaseFolded(OnMemory):
@@ -242,7 +258,7 @@ class DeletesByPrefix(DirectoryResultStore):
     def delete(self, location, /):
         super().delete(location)
         if location.endswith("/"):
-            path = self._path / location.removeprefix(self._url).rstrip("/")
+            path = self._path / location.removeprefix(self._places.root).rstrip("/")
             for other in path.parent.glob(path.name + "*") if path.parent.is_dir() else ():
                 super().delete(self._url + str(other.relative_to(self._path)) + "/")
 
@@ -251,7 +267,7 @@ class DeletesOnce(DirectoryResultStore):
     def delete(self, location, /):
         if location.endswith("data") or "j-2" in location:
             return super().delete(location)
-        path = self._path / location.removeprefix(self._url)
+        path = self._path / location.removeprefix(self._places.root)
         if not path.exists():
             raise ObjectNotFoundError(location)
         return super().delete(location)

@@ -24,7 +24,7 @@ from spectra.adapters.embedded.result_store_files import (
     sweep,
     translated,
 )
-from spectra.adapters.embedded.result_store_locations import Place, decoded, parsed, place
+from spectra.adapters.embedded.result_store_locations import decoded, encoded
 from spectra.domain.instants import utc_ms
 from spectra.errors import (
     ClosedError,
@@ -47,6 +47,7 @@ from spectra.ports import (
     UploadTarget,
     UploadWriter,
 )
+from spectra.ports.places import Place, Places
 
 if TYPE_CHECKING:
     from spectra.adapters.embedded.result_store_links import Links
@@ -92,7 +93,7 @@ class DirectoryResultStore(ResultStore):
         self, root: str | os.PathLike[str], *, clock: Clock | None = None, base_url: str = "/files"
     ) -> None:
         self._path = Path(os.path.abspath(os.fspath(root)))
-        self._url = url_of(self._path, folder=True)
+        self._places = Places(url_of(self._path, folder=True), encoded, decoded)
         self._clock: Clock = clock if clock is not None else SystemClock()
         self._base_url = base_url
         self._lock = threading.Lock()
@@ -105,7 +106,7 @@ class DirectoryResultStore(ResultStore):
     def location(
         self, tenant_id: str, job_id: str, area: Area | None = None, attempt: int | None = None, /
     ) -> str:
-        return f"{self._url}{place(tenant_id, job_id, area, attempt)}"
+        return self._places.folder(tenant_id, job_id, area, attempt)
 
     def stat(self, location: str, /) -> ObjectInfo:
         with self._found(location), self._open(location) as file:
@@ -153,8 +154,8 @@ class DirectoryResultStore(ResultStore):
 
     def delete(self, location: str, /) -> None:
         self._check_open()
-        here = parsed(location, self._url)
-        path = self._path / str(here)
+        self._places.at(location)
+        path = self._path / self._below(location)
         check_plain(path, self._path)
         with translated("delete"):
             if not os.path.lexists(path):
@@ -191,7 +192,7 @@ class DirectoryResultStore(ResultStore):
             )
         until = utc_ms(expires_at)
         limit = max_bytes if size is None else size
-        claim = {"put": str(here), "max": limit, "exact": size is not None}
+        claim = {"put": self._below(location), "max": limit, "exact": size is not None}
         return UploadTarget(
             url=self._links().sign(claim, until),
             headers={} if size is None else {"Content-Length": str(size)},
@@ -200,9 +201,10 @@ class DirectoryResultStore(ResultStore):
         )
 
     def download_link(self, location: str, /, *, filename: str, expires_at: datetime) -> Link:
-        here = self._linkable(location)
+        self._linkable(location)
         until = utc_ms(expires_at)
-        return Link(url=self._links().sign({"get": str(here), "name": filename}, until), expires_at=until)
+        claim = {"get": self._below(location), "name": filename}
+        return Link(url=self._links().sign(claim, until), expires_at=until)
 
     def redeem(self, url: str, /) -> Redeemed:
         """Verify a link; see `HostedLinks`."""
@@ -256,12 +258,13 @@ class DirectoryResultStore(ResultStore):
 
     def _at(self, location: str) -> tuple[Place, Path]:
         self._check_open()
-        here = parsed(location, self._url)
-        if here.name is None:
-            raise InvalidSpecError("location", f"{location!r} is a folder")
-        path = self._path / str(here)
+        here = self._places.object_at(location)
+        path = self._path / self._below(location)
         check_plain(path, self._path)
         return here, path
+
+    def _below(self, location: str) -> str:
+        return location[len(self._places.root) :]
 
     def _open(self, location: str) -> BinaryIO:
         return open_plain(self._at(location)[1])
@@ -282,8 +285,8 @@ class DirectoryResultStore(ResultStore):
 
     def _redeemed(self, claim: dict[str, Any]) -> Redeemed:
         if "put" in claim:
-            return Redeemed(location=self._url + claim["put"], max_bytes=claim["max"])
-        return Redeemed(location=self._url + claim["get"], filename=claim["name"])
+            return Redeemed(location=self._places.root + claim["put"], max_bytes=claim["max"])
+        return Redeemed(location=self._places.root + claim["get"], filename=claim["name"])
 
     def _temporary(self) -> Path:
         """The private folder; its first use in a process removes what dead ones left."""

@@ -17,7 +17,6 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from spectra.adapters.memory.result_store_locations import ROOT, Place, object_at, parsed, place
 from spectra.domain.instants import utc_ms
 from spectra.errors import (
     ClosedError,
@@ -30,6 +29,7 @@ from spectra.errors import (
 )
 from spectra.ports.clock import Clock, SystemClock
 from spectra.ports.job_store import Page
+from spectra.ports.places import Place, Places
 from spectra.ports.result_store import (
     Area,
     Link,
@@ -44,6 +44,7 @@ __all__ = ["MemoryResultStore"]
 
 PAGE: Final = 100
 _CHUNK: Final = 1024 * 1024
+_PLACES: Final = Places("memory:///")
 
 
 @attrs.frozen
@@ -93,7 +94,7 @@ class MemoryResultStore(ResultStore):
     def location(
         self, tenant_id: str, job_id: str, area: Area | None = None, attempt: int | None = None, /
     ) -> str:
-        return str(place(tenant_id, job_id, area, attempt))
+        return _PLACES.folder(tenant_id, job_id, area, attempt)
 
     # ---- objects --------------------------------------------------------------------------------
 
@@ -102,11 +103,13 @@ class MemoryResultStore(ResultStore):
         return ObjectInfo(len(found.data), found.etag)
 
     def copy(self, source: str, target: str, /, *, if_etag: str) -> ObjectInfo:
-        object_at(target)
+        _PLACES.object_at(target)
         with self._lock:
             found = self._get(source)
             if found.etag != if_etag:
-                raise UploadChangedError(object_at(source).job, "the upload was replaced; close it again")
+                raise UploadChangedError(
+                    _PLACES.object_at(source).job, "the upload was replaced; close it again"
+                )
             self._objects[target] = attrs.evolve(found, at=self._clock.now())
         return ObjectInfo(len(found.data), found.etag)
 
@@ -119,7 +122,7 @@ class MemoryResultStore(ResultStore):
     def open_write(self, location: str, /, *, max_bytes: int | None = None) -> Iterator[UploadWriter]:
         """Write an object; with *max_bytes*, `UploadTooLargeError` at the byte after it."""
         self._check_open()
-        buffer = _Buffer(object_at(location).job, max_bytes)
+        buffer = _Buffer(_PLACES.object_at(location).job, max_bytes)
         yield buffer
         data = bytes(buffer.data)
         written = _Object(data, hashlib.sha256(data).hexdigest(), self._clock.now())
@@ -129,7 +132,7 @@ class MemoryResultStore(ResultStore):
 
     def delete(self, location: str, /) -> None:
         self._check_open()
-        parsed(location)
+        _PLACES.at(location)
         with self._lock:
             if location.endswith("/"):
                 for name in [name for name in self._objects if name.startswith(location)]:
@@ -145,8 +148,9 @@ class MemoryResultStore(ResultStore):
         changed: dict[tuple[str, str], datetime] = {}
         with self._lock:
             for name, found in self._objects.items():
-                tenant, job = name.removeprefix(ROOT).split("/")[:2]
-                changed[tenant, job] = max(found.at, changed.get((tenant, job), found.at))
+                place = _PLACES.at(name)
+                ids = place.tenant_id, place.job_id
+                changed[ids] = max(found.at, changed.get(ids, found.at))
         old = sorted(job for job, at in changed.items() if at < older_than and job > after)
         more = len(old) > PAGE
         return Page(tuple(old[:PAGE]), "/".join(old[PAGE - 1]) if more else None)
@@ -234,7 +238,7 @@ class MemoryResultStore(ResultStore):
 
     def _get(self, location: str) -> _Object:
         self._check_open()
-        object_at(location)
+        _PLACES.object_at(location)
         found = self._objects.get(location)
         if found is None:
             raise ObjectNotFoundError(location)
@@ -242,7 +246,7 @@ class MemoryResultStore(ResultStore):
 
     def _linkable(self, location: str) -> Place:
         self._check_open()
-        here = object_at(location)
+        here = _PLACES.object_at(location)
         if here.area is Area.INPUT:
             raise InvalidSpecError("location", "no link is made into the input area")
         return here

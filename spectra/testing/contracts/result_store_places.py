@@ -92,24 +92,31 @@ class PlaceOfFilesPromises(Contract):
         with store.open_write(good) as writer:
             writer.write(b"mine")
         root = good.partition("t/j/")[0]
-        for hostile in (root + ending, ending, good.removesuffix("data") + ending):
-            if hostile == good.removesuffix("data") + "data":
-                continue
-            calls: list[Callable[[], object]] = [
-                lambda: store.stat(hostile),  # noqa: B023 - called at once
-                lambda: store.open_read(hostile),  # noqa: B023
-                lambda: store.open_write(hostile).__enter__(),  # noqa: B023
-                lambda: store.copy(good, hostile, if_etag=store.stat(good).etag),  # noqa: B023
-                lambda: store.upload_target(
-                    hostile,  # noqa: B023
-                    max_bytes=1,
-                    size=None,
-                    expires_at=clock.now() + timedelta(hours=1),
-                ),
-            ]
-            for call in calls:
-                with pytest.raises((InvalidSpecError, ObjectNotFoundError)):
-                    call()
+        tag, later = store.stat(good).etag, clock.now() + timedelta(hours=1)
+        calls: dict[str, Callable[[str], object]] = {
+            "stat": store.stat,
+            "open_read": store.open_read,
+            "open_write": lambda place: store.open_write(place).__enter__(),
+            "copy from": lambda place: store.copy(place, good, if_etag=tag),
+            "copy to": lambda place: store.copy(good, place, if_etag=tag),
+            "delete": store.delete,
+            "upload_target": lambda place: store.upload_target(
+                place, max_bytes=1, size=None, expires_at=later
+            ),
+            "download_link": lambda place: store.download_link(place, filename="f", expires_at=later),
+        }
+        accepted = []
+        for place in (root + ending, ending, good.removesuffix("data") + ending):
+            for name, call in calls.items():
+                folder = place.endswith("upload/") and name == "delete"
+                if place == good or folder:
+                    continue
+                try:
+                    call(place)
+                except (InvalidSpecError, ObjectNotFoundError):
+                    continue
+                accepted.append((name, place))
+        assert accepted == []
         assert set(everything_of(store.jobs, older_than=FOREVER)) == {("t", "j")}
         assert read(store, good) == b"mine"
 
