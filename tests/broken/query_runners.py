@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from decimal import Decimal
 
 import attrs
 
@@ -107,6 +108,22 @@ class ParametersInTheText(MemoryExecutor):
 class TestParametersInTheText(QueryRunnerContract):
     breaks = "EX8"
     harness = on_memory(ParametersInTheText)
+
+
+class NumbersAsTexts(DuckDBExecutor):
+    """Sends what is exact in JSON only as a text as a text."""
+
+    def query(self, query, /):
+        texts = {
+            name: str(value) if isinstance(value, Decimal) else value
+            for name, value in query.parameters.items()
+        }
+        return super().query(attrs.evolve(query, parameters=texts))
+
+
+class TestNumbersAsTexts(QueryRunnerContract):
+    breaks = "EX8"
+    harness = on_duckdb(NumbersAsTexts)
 
 
 class RowsAreDicts(MemoryExecutor):

@@ -9,11 +9,11 @@ import threading
 
 from spectra.adapters.embedded import SQLiteJobStore
 from spectra.adapters.embedded.job_store_listing import listing
-from spectra.adapters.embedded.job_store_schema import parsed, to_ms
-from spectra.codec import to_document
+from spectra.adapters.embedded.job_store_schema import fields, parsed, to_ms
+from spectra.codec import readable, to_document
 from spectra.errors import InvalidCursorError, JobConflictError, JobNotFoundError
 from spectra.ports.job_store import Added, Page
-from spectra.ports.listing import Filters, check_page
+from spectra.ports.listing import Filters, check_page, instant
 from spectra.testing import ManualClock
 
 # ---- JS1 ----------------------------------------------------------------------------------------------
@@ -169,8 +169,8 @@ class DueThatOneTenantBlocks(SQLiteJobStore):
         check_page(limit, per_tenant)
         oldest = "SELECT document FROM jobs WHERE due_at <= ? ORDER BY due_at LIMIT ?"
         with self._db.reading() as connection:
-            rows = connection.execute(oldest, (to_ms(now), limit)).fetchall()
-        jobs = sorted((parsed(document) for (document,) in rows), key=lambda job: job.tenant_id)
+            rows = connection.execute(oldest, (to_ms(instant("now", now)), limit)).fetchall()
+        jobs = sorted(readable(fields(document) for (document,) in rows), key=lambda job: job.tenant_id)
         by_tenant = itertools.groupby(jobs, lambda job: job.tenant_id)
         return [job for _, group in by_tenant for job in itertools.islice(group, per_tenant)]
 
@@ -180,9 +180,8 @@ class DueThatOneDocumentStops(SQLiteJobStore):
 
     def due(self, now, /, **asked):
         with self._db.reading() as connection:
-            for (document,) in connection.execute(
-                "SELECT document FROM jobs WHERE due_at <= ?", (to_ms(now),)
-            ):
+            at = to_ms(instant("now", now))
+            for (document,) in connection.execute("SELECT document FROM jobs WHERE due_at <= ?", (at,)):
                 parsed(document)
         return super().due(now, **asked)
 

@@ -17,8 +17,11 @@ from spectra.domain import (
     JobError,
     JobState,
     LoadSpec,
+    Progress,
     Retention,
+    Session,
 )
+from spectra.domain.history import HISTORY_LIMIT
 from spectra.domain.frozen import FrozenDict, frozen_dict
 from spectra.domain.spec import fingerprint
 from spectra.errors import ExecutorError, InvalidSpecError, TransitionError
@@ -386,3 +389,70 @@ def test_what_is_just_allowed() -> None:
     assert Retention(run=timedelta(days=3650)).run.days == 3650
     assert Caller("t", actor="x" * 255).actor == "x" * 255
     assert LoadSpec(operation="insert", object="t", max_failed_records=99_999).max_failed_records == 99_999
+
+
+# ---- bounds, and what a new job is made of ----------------------------------------------------------
+
+
+def test_parameters_are_bounded_by_number_and_by_size() -> None:
+    def asked(count: int, value: str = "") -> ExportSpec:
+        return ExportSpec(query="select 1", parameters={f"p{n}": value for n in range(count)})
+
+    assert len(asked(255).parameters) == 255
+    with pytest.raises(InvalidSpecError, match="parameters: at most 255 are allowed$"):
+        asked(256)
+    assert len(asked(2, "x" * (50 * 1024)).parameters) == 2
+    with pytest.raises(InvalidSpecError, match="parameters: have 102404 bytes together, at most 102400"):
+        asked(2, "x" * (50 * 1024 + 2))
+
+
+def test_labels_are_bounded_by_number() -> None:
+    assert len(export(labels={f"l{n}": "" for n in range(32)}).labels) == 32
+    with pytest.raises(InvalidSpecError, match="labels: at most 32 are allowed"):
+        export(labels={f"l{n}": "" for n in range(33)})
+
+
+def test_a_history_keeps_its_beginning_and_its_end() -> None:
+    job = claimed(export())
+    for n in range(2, 90):
+        job = job.reclaim(at=after(n), worker=f"w{n}", until=after(n + 60))
+    assert len(job.history) == HISTORY_LIMIT == 64
+    assert job.history[0].event == "create"
+    assert [entry.at for entry in job.history[1:]] == [after(n) for n in range(27, 90)]
+
+
+def test_a_new_job_has_what_it_was_made_with() -> None:
+    session = Session("ann", db_groups=("readers",))
+    facts = {
+        "tenant_id": "t",
+        "job_id": "j",
+        "at": START,
+        "retention": KEPT,
+        "actor": "ann",
+        "session": session,
+    }
+    waiting = Job.new(spec=LoadSpec(operation="insert", object="t"), **facts)
+    assert (waiting.session, waiting.due_at) == (session, START + KEPT.upload)
+    (created,) = waiting.history
+    assert (created.event, created.before, created.after, created.actor) == ("create", None, "Open", "ann")
+    queued = Job.new(spec=ExportSpec(query="select 1"), **facts)
+    assert (queued.session, queued.due_at) == (session, START)
+    assert [entry.actor for entry in queued.history] == ["ann", "ann"]
+
+
+def test_what_a_claim_leaves_behind() -> None:
+    job = claimed(export()).report(at=after(2), progress=Progress(1, 10.0), handle="h-1")
+    again = job.reclaim(at=after(3), worker="w2", until=after(63))
+    assert (again.handle, again.updated_at) == (None, after(3))
+    renewed = again.renew(at=after(4), worker="w2", until=after(64))
+    assert renewed.updated_at == after(4)
+
+
+def test_a_refused_event_names_the_job_and_what_is_allowed() -> None:
+    done = completed(claimed(export()))
+    with pytest.raises(TransitionError) as told:
+        claimed(done)
+    assert told.value.job == "t/j"
+    with pytest.raises(TransitionError) as told:
+        settled(export())
+    assert told.value.allowed

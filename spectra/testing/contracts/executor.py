@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from concurrent.futures import Future, wait
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from threading import Thread
 from typing import Any
 
@@ -95,6 +97,18 @@ class QueryRunnerContract(_OnTrial):
             (1,),
         )
         assert self.ask(runner, "select :x as x", x=None).rows == ((None,),)
+        # They compare as what they are: as texts, nine would be more than ten.
+        pairs: list[tuple[Any, Any]] = [
+            (9, 10),
+            (9.5, 10.25),
+            (Decimal("9.99"), Decimal("10.01")),
+            (False, True),
+            (date(2025, 12, 31), date(2026, 1, 1)),
+            (datetime(2026, 1, 1, 9, 30, tzinfo=UTC), datetime(2026, 1, 1, 10, tzinfo=UTC)),
+        ]
+        for less, more in pairs[2:3] if self.profile == "slow" else pairs:
+            found = self.ask(runner, f"select id from {table} where :less < :more", less=less, more=more)
+            assert found.rows == ((1,),), f"{less!r} is not less than {more!r}"
         assert trial.rows(table) == [(1, "a", None)]
 
     def test_ex8_a_query_is_cut_off_at_its_timeout(self, runner: QueryRunner, trial: Trial) -> None:

@@ -14,13 +14,14 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from datetime import UTC, datetime
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias, cast
 
 import attrs
 import pytest
 
 from spectra.domain import Compression, ExportSpec, Files, LoadSpec, Session, Spec, Upload
 from spectra.ports.executor import Execution, Executor, Status, Task
+from spectra.ports.query_runner import QueryRunner
 from spectra.ports.result_store import Area, ResultStore
 from spectra.testing.contracts.contract import Contract
 
@@ -34,12 +35,14 @@ ITEMS: Mapping[str, str] = {"id": "integer", "name": "varchar(100)", "price": "d
 class ExecutorHarness(abc.ABC):
     """*executor* works on files of *results*; `create` and `rows` are the host's way to its tables.
 
+    Under `QueryRunnerContract` *executor* is a `QueryRunner`, and *results* is not needed.
+
     Where the warehouse has users, *user* is an SQL expression that tells under which a statement runs,
     and *sessions* are two that the executor may take. What is to return at once, or after a while, may
     take *patience* seconds more: a warehouse that is far, or has to wake up, needs some.
     """
 
-    executor: Executor
+    executor: Executor | QueryRunner
     results: ResultStore
     user: ClassVar[str | None] = None
     sessions: ClassVar[tuple[Session, Session]] = (Session("spectra_a"), Session("spectra_b"))
@@ -68,11 +71,19 @@ class Trial:
 
     def __init__(self, harness: ExecutorHarness, *, wait: float = WAIT) -> None:
         self.harness = harness
-        self.executor = harness.executor
-        self.results = harness.results
         self.wait = wait
         self.mark = uuid.uuid4().hex[:10]
         self._numbers = itertools.count(1)
+
+    @property
+    def executor(self) -> Executor:
+        """What is on trial, where it executes."""
+        return cast(Executor, self.harness.executor)
+
+    @property
+    def results(self) -> ResultStore:
+        """Where it finds uploads and leaves files."""
+        return self.harness.results
 
     # ---- tables -----------------------------------------------------------------------------------
 
