@@ -57,9 +57,9 @@ class AttemptsShareAFolder(MemoryExecutor):
     """Every attempt's parts are written where the first one's are."""
 
     def start(self, task, /):
-        job, number, end = task.results.rpartition(f"/{task.attempt}/")
-        assert (number, end) == (f"/{task.attempt}/", "")
-        return super().start(attrs.evolve(task, results=f"{job}/1/"))
+        area, number, end = task.results.rpartition(f"~{task.attempt}/")
+        assert (number, end) == (f"~{task.attempt}/", "")
+        return super().start(attrs.evolve(task, results=f"{area}~1/"))
 
 
 class ParametersInTheText(MemoryExecutor):

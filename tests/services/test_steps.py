@@ -257,7 +257,8 @@ def test_a_success(stage: Stage, caplog: Any) -> None:
     assert (
         done.results.manifest == stage.results.location("t", "j", Area.RESULTS, 1) + "results-manifest.json"
     )
-    assert done.failed_records.manifest.endswith("/1/failed_records-manifest.json")
+    failed = stage.results.location("t", "j", Area.FAILED, 1)
+    assert done.failed_records.manifest == failed + "failed_records-manifest.json"
     assert (done.ttl, done.files_until) == (after(9) + RETENTION.jobs, after(9) + RETENTION.results)
     assert stage.faults == ["before-manifest", "before-complete"]
     (event,) = stage.told
