@@ -1,0 +1,1 @@
+"""Adapters for Amazon Web Services: Redshift and S3."""
