@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import uuid
 from pathlib import Path
 
 import pytest
@@ -26,3 +27,33 @@ def postgres(tmp_path_factory: pytest.TempPathFactory, monkeypatch_session: pyte
 def monkeypatch_session():
     with pytest.MonkeyPatch.context() as patch:
         yield patch
+
+
+@pytest.fixture(scope="session")
+def local_s3():
+    """A real S3 of this session's own."""
+    from spectra.testing.s3 import LocalS3
+
+    with LocalS3() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def bucket(local_s3):
+    """A bucket of this session's own."""
+    return local_s3.create_bucket("spectra-tests")
+
+
+@pytest.fixture
+def prefix():
+    """A folder of this test's own."""
+    return f"{uuid.uuid4().hex}/"
+
+
+@pytest.fixture(scope="session")
+def redshift(local_s3):
+    """A local Redshift of this session's own, over the local S3."""
+    from spectra.testing.redshift import LocalRedshift
+
+    with LocalRedshift(local_s3.client()) as server:
+        yield server

@@ -1,12 +1,13 @@
-"""Both result stores keep the promises."""
+"""The result stores keep the promises."""
 
 from __future__ import annotations
 
 import pytest
 
+from spectra.adapters.aws.s3 import S3ResultStore
 from spectra.adapters.embedded import DirectoryResultStore
 from spectra.adapters.memory import MemoryResultStore
-from spectra.testing import HostedHarness, ManualClock, ResultStoreContract
+from spectra.testing import HostedHarness, ManualClock, ResultStoreContract, ResultStoreHarness
 
 
 class TestMemoryResultStore(ResultStoreContract):
@@ -23,3 +24,10 @@ class TestDirectoryResultStore(ResultStoreContract):
         clock = ManualClock()
         with DirectoryResultStore(tmp_path / "files", clock=clock) as store:
             yield HostedHarness(store, clock=clock)
+
+
+class TestS3ResultStore(ResultStoreContract):
+    @pytest.fixture
+    def harness(self, local_s3, bucket, prefix):
+        with S3ResultStore(bucket, prefix=prefix, client=local_s3.client) as store:
+            yield ResultStoreHarness(store)

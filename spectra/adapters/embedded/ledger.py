@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import attrs
 
-from spectra.adapters.embedded import outcome
 from spectra.adapters.embedded.failures import is_conflict
 from spectra.adapters.embedded.warehouse import LEDGER_SCHEMA, Warehouse, driver
+from spectra.codec import outcomes as outcome
 from spectra.domain import Effect, LoadSpec
 from spectra.ports import Execution, Known, Page, Task
 from spectra.sql.identifiers import quote

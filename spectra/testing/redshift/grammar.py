@@ -129,6 +129,7 @@ class Copy(_Options):
     max_errors: int = 0
     json: str = "auto"
     no_load: bool = False
+    ignore_blank: bool = False
 
 
 class _Reader:
@@ -283,6 +284,8 @@ def copy(sql: str, *, escapes: bool = True) -> Copy:
             found.empty_as_null = True
         elif reader.word("BLANKSASNULL"):
             found.blanks_as_null = True
+        elif reader.word("IGNOREBLANKLINES"):
+            found.ignore_blank = True
         elif reader.word("NOLOAD"):
             found.no_load = True
         elif reader.word("COMPUPDATE", "STATUPDATE"):

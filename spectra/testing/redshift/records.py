@@ -79,6 +79,8 @@ def csv_rows(
         if first <= statement.ignore_header:
             continue
         data = b"".join(lines)
+        if statement.ignore_blank and not data.strip(b"\r\n"):
+            continue
         try:
             text = data.decode()
         except UnicodeDecodeError as exc:

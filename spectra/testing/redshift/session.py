@@ -13,7 +13,8 @@ from spectra.testing.redshift.backend import Answer, Backend
 from spectra.testing.redshift.copying import Copied, TooManyErrors, copy
 from spectra.testing.redshift.ddl import create_table, create_user
 from spectra.testing.redshift.grammar import copy as parse_copy
-from spectra.testing.redshift.grammar import first_word, tokens, unload as parse_unload
+from spectra.testing.redshift.grammar import first_word, tokens
+from spectra.testing.redshift.grammar import unload as parse_unload
 from spectra.testing.redshift.protocol import ClosedByPeer, ServerError
 from spectra.testing.redshift.switches import Fault, FaultKind
 from spectra.testing.redshift.unloading import unload

@@ -1,0 +1,35 @@
+"""What Redshift can never run, said before anything is written."""
+
+from __future__ import annotations
+
+from spectra.domain import Compression, ContentType, ExportSpec, LoadSpec, Session, Spec
+from spectra.errors import InvalidSpecError
+from spectra.sql.identifiers import parts
+
+__all__ = ["check"]
+
+
+def check(spec: Spec, session: Session) -> None:
+    """Refuse what cannot be run.
+
+    Raises:
+        InvalidSpecError: which field, and why.
+    """
+    if session.db_groups and session.db_user is None:
+        raise InvalidSpecError("db_groups", "need a db_user, who is in them")
+    if not spec.delimiter.isascii() or ord(spec.delimiter) < 9:
+        raise InvalidSpecError("delimiter", "must be one ASCII character for Redshift")
+    if isinstance(spec, LoadSpec):
+        _check_load(spec)
+    elif isinstance(spec, ExportSpec) and spec.content_type is ContentType.JSON and spec.null_token is not None:
+        raise InvalidSpecError("null_token", "is for CSV; JSON has null")
+
+
+def _check_load(spec: LoadSpec) -> None:
+    parts(spec.object)
+    if spec.content_type is ContentType.PARQUET:
+        raise InvalidSpecError("content_type", "PARQUET uploads are not loaded here yet; use CSV or JSON")
+    if spec.compression is Compression.NONE or spec.content_type is not ContentType.PARQUET:
+        token = spec.null_token
+        if token is not None and "\\" in token and token != "\\N":
+            raise InvalidSpecError("null_token", "may have a backslash only as \\N, which Redshift knows")

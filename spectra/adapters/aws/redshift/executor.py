@@ -1,0 +1,413 @@
+"""`RedshiftExecutor`: exports, loads and small reads on Amazon Redshift, over its own protocol."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Final, TypeAlias
+
+from spectra.adapters.aws.redshift import evidence, exporting
+from spectra.adapters.aws.redshift.checks import check
+from spectra.adapters.aws.redshift.connections import Connections, authorized
+from spectra.adapters.aws.redshift.failures import job_error, sessions_end
+from spectra.adapters.aws.redshift.ledger_store import Ledger
+from spectra.adapters.aws.redshift.loading import Loader
+from spectra.adapters.aws.redshift.options import RedshiftOptions
+from spectra.adapters.aws.redshift.queries import Queries
+from spectra.adapters.aws.redshift.work import Stopped, Work, WorkError, told
+from spectra.domain import Column, Effect, ExportSpec, LoadSpec, Session, Spec
+from spectra.errors import BackendUnavailableError, ClosedError, InvalidCursorError
+from spectra.ports import (
+    Clock,
+    Execution,
+    Executor,
+    Known,
+    Page,
+    Query,
+    QueryResult,
+    QueryRunner,
+    ResultStore,
+    Status,
+    SystemClock,
+    Task,
+)
+
+__all__ = ["RedshiftExecutor"]
+
+_log = logging.getLogger(__name__)
+_Key: TypeAlias = tuple[str, str, int]
+
+REMEMBERED: Final = 1_000
+_GRACE: Final = timedelta(seconds=30)
+_CONTROL: Final = 4
+_BEGIN_WAIT: Final = 10.0
+_CANCEL_WAIT: Final = 6.0
+_TERMINATE_AFTER: Final = 2.0
+_LOOK: Final = 1.0
+
+
+class RedshiftExecutor(Executor, QueryRunner):
+    """Works in threads of this process, each on a connection of its own: EX1 to EX9.
+
+    *connect* has the arguments of ``redshift_connector.connect``, or makes a connection. Its user has to
+    be a superuser: it becomes the session's user for the tenant's part of the work, and itself for the
+    ledger, also within a load's transaction. *results* must be where Redshift reads and writes: S3.
+
+    An export is detached: its UNLOAD commits by itself, and goes on when this process dies. A load is
+    attached. *connections* tasks and reads run at once; four more are for asking and cancelling.
+    """
+
+    schemes: ClassVar[frozenset[str]] = frozenset({"s3"})
+    dialect: str = "redshift"
+
+    def __init__(
+        self,
+        results: ResultStore,
+        connect: Mapping[str, Any] | Callable[[], Any],
+        *,
+        options: RedshiftOptions = RedshiftOptions(),  # noqa: B008 - it is immutable
+        connections: int = 8,
+        clock: Clock | None = None,
+    ) -> None:
+        self._results = results
+        self._options = options
+        self._clock = clock or SystemClock()
+        self._connections = Connections(connect, limit=connections)
+        self._control = Connections(connect, limit=_CONTROL)
+        self._ledger = Ledger(self._control, options.ledger_schema, self._clock)
+        self._loader = Loader(self._ledger, results, options)
+        self._queries = Queries(self._connections, self._end_session)
+        self._limit = connections
+        self._works: OrderedDict[_Key, tuple[Work, Future[None]]] = OrderedDict()
+        self._forgotten: set[tuple[str, str]] = set()
+        self._pool: ThreadPoolExecutor | None = None
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def check(self, spec: Spec, session: Session, /) -> None:
+        check(spec, session)
+
+    def ready(self) -> None:
+        self._alive()
+        self._ledger.prepare()
+
+    def detached(self, task: Task, /) -> bool:
+        return isinstance(task.spec, ExportSpec)
+
+    # ---- starting and polling -------------------------------------------------------------------------
+
+    def start(self, task: Task, /) -> str | None:
+        self._alive()
+        if self._work(task) is None:
+            self.ready()  # what stands in the way of all work is said here, at once
+            work = self._submit(task, self._export if isinstance(task.spec, ExportSpec) else self._load)
+            if isinstance(task.spec, ExportSpec):
+                # A process that ends now would otherwise leave nothing that goes on.
+                work.begun.wait(_BEGIN_WAIT)
+        return task.label
+
+    def poll(self, task: Task, /, *, wait: float = 0) -> Execution:
+        self._alive()
+        until = time.monotonic() + wait
+        while True:
+            work = self._work(task)
+            if work is not None:
+                work.done.wait(max(until - time.monotonic(), 0))
+                return work.state()
+            execution = self._asked(task)
+            left = until - time.monotonic()
+            if execution.status is not Status.RUNNING or left <= 0:
+                return execution
+            if self._work(task) is None:
+                time.sleep(min(_LOOK, left))
+
+    def _asked(self, task: Task) -> Execution:
+        """What the server knows of work that another process began."""
+        if isinstance(task.spec, LoadSpec):
+            row = self._ledger.row(task)
+            if row is not None and row.state == "applied":
+                return row.execution(task.label)
+            if row is not None and row.state == "closed":
+                return Execution(status=Status.CANCELLED, handle=task.label)
+        with self._control.lend("spectra:poll") as connection:
+            found = evidence.statements(connection, task)
+        if any(one.live for one in found):
+            return Execution(status=Status.RUNNING, handle=task.label)
+        if isinstance(task.spec, ExportSpec):
+            ended = self._ended(task, found)
+            if ended is not None:
+                return ended
+        if self._clock.now() - task.claimed_at < _GRACE:
+            return Execution(status=Status.RUNNING, handle=task.label)
+        return Execution(status=Status.LOST, handle=task.label)
+
+    def _ended(self, task: Task, found: list[evidence.Statement]) -> Execution | None:
+        """What became of an UNLOAD; None if the history does not say."""
+        last = next((one for one in found if one.kind == "UNLOAD"), None)
+        if last is None or (last.status in ("running", "queued", "planning", "returning")):
+            return None
+        if last.status == "success":
+            self._submit(task, self._finish)
+            return Execution(status=Status.RUNNING, handle=task.label)
+        if last.status == "canceled":
+            return Execution(status=Status.CANCELLED, handle=task.label)
+        error = job_error(last.error or "terminating connection: the session of the export ended")
+        return Execution(status=Status.FAILED, handle=task.label, error=error)
+
+    # ---- ending ---------------------------------------------------------------------------------------
+
+    def cancel(self, task: Task, /, *, close_ledger: bool = True) -> Effect:
+        with self._lock:
+            self._alive()
+            entries = [
+                entry
+                for (tenant, job, attempt), entry in self._works.items()
+                if (tenant, job) == (task.tenant_id, task.job_id) and attempt <= task.attempt
+            ]
+        for work, future in entries:
+            if future.cancel():
+                work.end(Execution(status=Status.CANCELLED, handle=work.task.label))
+            elif not self._stop(work, _CANCEL_WAIT):
+                return Effect.PENDING
+        if not self._ended_elsewhere(task):
+            return Effect.PENDING
+        if not isinstance(task.spec, LoadSpec):
+            return Effect.NONE
+        if close_ledger:
+            return self._ledger.close(task)
+        row = self._ledger.row(task)
+        return Effect.APPLIED if row is not None and row.state == "applied" else Effect.NONE
+
+    def _stop(self, work: Work, wait: float) -> bool:
+        """Tell *work* to stop, and help it; whether it has ended in time."""
+        work.stop()
+        begun = time.monotonic()
+        pause = 0.05
+        while not work.done.wait(pause):
+            late = time.monotonic() - begun
+            if late > wait:
+                return False
+            session_id = work.session_id()
+            if session_id is not None:
+                # A server may cancel the statement and never tell its client: then only the end of both helps.
+                self._end_session(session_id, terminate=late > _TERMINATE_AFTER)
+                if late > 2 * _TERMINATE_AFTER:
+                    work.break_off()
+            pause = min(pause * 2, 0.5)
+        return True
+
+    def _end_session(self, session_id: int, *, terminate: bool = False) -> None:
+        try:
+            with self._control.lend("spectra:cancel") as connection:
+                evidence.cancel_session(connection, session_id, terminate=terminate)
+        except ClosedError:
+            raise
+        except Exception as exc:
+            _log.info("session %s could not be ended: %s", session_id, type(exc).__name__)
+
+    def _ended_elsewhere(self, task: Task) -> bool:
+        """End what other processes run of the job, this attempt or earlier ones; whether nothing runs."""
+        until = time.monotonic() + _CANCEL_WAIT
+        while True:
+            with self._control.lend("spectra:cancel") as connection:
+                live = [one for one in evidence.job_statements(connection, task) if one.live]
+                for one in live:
+                    late = until - time.monotonic() < _CANCEL_WAIT - _TERMINATE_AFTER
+                    evidence.cancel_session(connection, one.session_id, terminate=late)
+            if not live:
+                return True
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.25)
+
+    def forget(self, tenant_id: str, job_id: str, /) -> None:
+        with self._lock:
+            self._alive()
+            for key in [k for k in self._works if k[:2] == (tenant_id, job_id)]:
+                if self._works[key][0].done.is_set():
+                    del self._works[key]
+            self._forgotten.add((tenant_id, job_id))
+        self._ledger.delete(tenant_id, job_id)
+
+    def known(self, *, older_than: datetime, cursor: str | None = None) -> Page[Known]:
+        self._alive()
+        after = ("", "")
+        if cursor is not None:
+            tenant, slash, job = cursor.partition("/")
+            if not (tenant and slash and job):
+                raise InvalidCursorError
+            after = tenant, job
+        page = self._ledger.page(older_than, after)
+        with self._lock:
+            running = {key[:2]: work.task for key, (work, _) in self._works.items() if not work.done.is_set()}
+        items = [_with_running(item, running.pop((item.tenant_id, item.job_id), None)) for item in page.items]
+        if cursor is None:
+            # Exports have no ledger row: the living ones come with the first page.
+            items += self._exports(running, older_than)
+        return Page(tuple(items), page.next_cursor)
+
+    def _exports(self, running: Mapping[tuple[str, ...], Task], older_than: datetime) -> list[Known]:
+        items = {
+            (task.tenant_id, task.job_id): _known(task.tenant_id, task.job_id, task.attempt, task.claimed_at)
+            for task in running.values()
+            if isinstance(task.spec, ExportSpec) and task.claimed_at < older_than
+        }
+        with self._control.lend("spectra:known") as connection:
+            for one in evidence.running_exports(connection):
+                tenant, job, attempt = evidence.labelled(one.label) or ("", "", 0)
+                if (tenant, job) not in self._forgotten:
+                    items.setdefault((tenant, job), _known(tenant, job, attempt, older_than))
+        return list(items.values())
+
+    def query(self, query: Query, /) -> QueryResult:
+        self._alive()
+        return self._queries.run(query)
+
+    def close(self) -> None:
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            pool, self._pool = self._pool, None
+            entries = list(self._works.values())
+        for work, future in entries:
+            if future.cancel():
+                work.end(Execution(status=Status.CANCELLED, handle=work.task.label))
+        for work, _ in entries:
+            if not work.done.is_set() and isinstance(work.task.spec, LoadSpec):
+                self._stop(work, _CANCEL_WAIT)
+            work.stop()
+        self._connections.close()
+        if pool is not None:
+            pool.shutdown()
+        self._control.close()
+
+    # ---- the threads ----------------------------------------------------------------------------------
+
+    def _alive(self) -> None:
+        if self._closed:
+            raise ClosedError("the Redshift executor")
+
+    def _work(self, task: Task) -> Work | None:
+        with self._lock:
+            self._alive()
+            entry = self._works.get((task.tenant_id, task.job_id, task.attempt))
+        return None if entry is None else entry[0]
+
+    def _submit(self, task: Task, do: Callable[[Work], Execution]) -> Work:
+        key = (task.tenant_id, task.job_id, task.attempt)
+        with self._lock:
+            self._alive()
+            if key not in self._works:
+                if self._pool is None:
+                    self._pool = ThreadPoolExecutor(self._limit, thread_name_prefix="spectra-redshift")
+                work = Work(task)
+                self._works[key] = work, self._pool.submit(self._do, work, do)
+                over = len(self._works) - REMEMBERED
+                for old in [k for k, (w, _) in self._works.items() if w.done.is_set()][: max(over, 0)]:
+                    del self._works[old]
+            return self._works[key][0]
+
+    def _do(self, work: Work, do: Callable[[Work], Execution]) -> None:
+        """The whole of a task, in a thread of the pool; whatever happens, it ends."""
+        label = work.task.label
+        threading.current_thread().name = label
+        try:
+            work.check()
+            execution = do(work)
+        except Stopped:
+            execution = Execution(status=Status.CANCELLED, handle=label)
+        except WorkError as exc:
+            execution = exc.execution or Execution(status=Status.FAILED, handle=label, error=exc.error)
+        except BaseException as exc:
+            execution = Execution(status=Status.FAILED, handle=label, error=told(exc, label))
+        work.end(execution)
+
+    def _load(self, work: Work) -> Execution:
+        with self._connections.lend(work.task.label) as connection, work.using(connection):
+            return self._loader.load(work)
+
+    def _export(self, work: Work) -> Execution:
+        task = work.task
+        spec = task.spec
+        assert isinstance(spec, ExportSpec)
+        columns: tuple[Column, ...] | None = None
+        try:
+            with self._connections.lend(task.label) as connection, work.using(connection):
+                begun = next((one for one in evidence.statements(connection, task) if one.kind == "UNLOAD"), None)
+                if begun is None:
+                    with authorized(connection, task.session):
+                        columns = exporting.columns_of(connection, spec)
+                        sql = exporting.statement(task, columns, self._options)
+                        work.check()
+                        work.begun.set()
+                        connection.run(sql)
+        except Exception as exc:
+            if isinstance(exc, Stopped | WorkError):
+                raise
+            if not sessions_end(exc):
+                if work.stopping:
+                    raise Stopped from exc
+                raise
+            return self._watched(work, exc)
+        if begun is not None:
+            return self._watched(work, None)
+        return self._finished(task, columns)
+
+    def _watched(self, work: Work, cause: BaseException | None) -> Execution:
+        """Follow an UNLOAD whose session is not ours any more: it may well go on."""
+        since = time.monotonic()
+        while True:
+            try:
+                with self._control.lend("spectra:poll") as connection:
+                    found = evidence.statements(connection, work.task)
+                    for one in found:
+                        if one.live and work.stopping:
+                            evidence.cancel_session(connection, one.session_id, terminate=True)
+            except BackendUnavailableError:
+                if self._closed or time.monotonic() - since > _GRACE.total_seconds() * 10:
+                    raise
+                found = []
+            last = next((one for one in found if one.kind == "UNLOAD"), None)
+            if last is not None and last.status == "success":
+                return self._finished(work.task, None)
+            if last is not None and not last.live and last.status in ("failed", "canceled", "running"):
+                if work.stopping or last.status == "canceled":
+                    raise Stopped
+                if last.status == "failed" and last.error:
+                    return Execution(status=Status.FAILED, handle=work.task.label, error=job_error(last.error))
+            if last is None or not last.live:
+                if work.stopping and last is None:
+                    raise Stopped
+                if time.monotonic() - since > _GRACE.total_seconds() / 6:
+                    error = told(cause, work.task.label) if cause is not None else job_error("server socket closed")
+                    return Execution(status=Status.FAILED, handle=work.task.label, error=error)
+            time.sleep(_LOOK / 2)
+
+    def _finish(self, work: Work) -> Execution:
+        return self._finished(work.task, None)
+
+    def _finished(self, task: Task, columns: tuple[Column, ...] | None) -> Execution:
+        execution = exporting.finish(task, self._results, columns)
+        if execution is None:
+            assert isinstance(task.spec, ExportSpec)
+            with self._connections.lend(task.label) as connection, authorized(connection, task.session):
+                columns = exporting.columns_of(connection, task.spec)
+            execution = exporting.finish(task, self._results, columns)
+            assert execution is not None
+        return execution
+
+
+def _known(tenant_id: str, job_id: str, attempt: int, since: datetime) -> Known:
+    return Known(tenant_id=tenant_id, job_id=job_id, attempt=attempt, running=True, state="running", since=since)
+
+
+def _with_running(item: Known, task: Task | None) -> Known:
+    import attrs
+
+    return item if task is None else attrs.evolve(item, running=True)

@@ -1,0 +1,102 @@
+"""Presigned links, none of which outlives its instant or the credentials that signed it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, TypeVar
+from urllib.parse import parse_qs, quote, urlsplit
+
+from spectra.ports.result_store import Link, UploadTarget
+
+__all__ = ["get", "post", "put"]
+
+_LONGEST: Final = 7 * 24 * 3600
+_T = TypeVar("_T")
+
+
+def get(client: Any, named: dict[str, str], filename: str, expires_at: datetime) -> Link:
+    """A link that downloads the object as *filename*."""
+    asked = {**named, "ResponseContentDisposition": _disposition(filename)}
+    url, until = _signed(client, expires_at, lambda seconds: _url(client, "get_object", asked, seconds), _end)
+    return Link(url=url, expires_at=until)
+
+
+def put(client: Any, named: dict[str, str], size: int, expires_at: datetime) -> UploadTarget:
+    """A target that takes exactly *size* bytes.
+
+    The length is signed, and not among the headers: every client sends the true one by itself, and one
+    that is told which to send would have the rest of a longer body cut off.
+    """
+    asked = {**named, "ContentLength": size}
+    url, until = _signed(client, expires_at, lambda seconds: _url(client, "put_object", asked, seconds), _end)
+    return UploadTarget(url=url, expires_at=until, max_bytes=size)
+
+
+def post(client: Any, named: dict[str, str], max_bytes: int, expires_at: datetime) -> UploadTarget:
+    """A target that takes at most *max_bytes*."""
+
+    def form(seconds: int) -> Any:
+        return client.generate_presigned_post(
+            named["Bucket"],
+            named["Key"],
+            Fields={"success_action_status": "204"},
+            Conditions=[{"success_action_status": "204"}, ["content-length-range", 0, max_bytes]],
+            ExpiresIn=seconds,
+        )
+
+    made, until = _signed(client, expires_at, form, lambda made: _policy_end(made["fields"]))
+    return UploadTarget(
+        url=made["url"], method="POST", fields=made["fields"], expires_at=until, max_bytes=max_bytes
+    )
+
+
+def _url(client: Any, method: str, asked: dict[str, Any], seconds: int) -> str:
+    return str(client.generate_presigned_url(method, Params=asked, ExpiresIn=seconds))
+
+
+def _signed(
+    client: Any, expires_at: datetime, sign: Callable[[int], _T], end: Callable[[_T], datetime]
+) -> tuple[_T, datetime]:
+    """What *sign* makes for as many seconds as end no later than asked, and when it ends."""
+    until = expires_at
+    credentials = _credentials_end(client)
+    if credentials is not None:
+        until = min(until, credentials)
+    seconds = min(max(math.floor((until - datetime.now(UTC)).total_seconds()) + 1, 1), _LONGEST)
+    while True:
+        # The signature's own clock stands at whole seconds, and may have moved on by one.
+        made = sign(seconds)
+        ends = end(made)
+        if ends <= until or seconds <= 0:
+            return made, ends
+        seconds -= max(math.ceil((ends - until).total_seconds()), 1)
+
+
+def _end(url: str) -> datetime:
+    said = parse_qs(urlsplit(url).query)
+    begun = datetime.strptime(said["X-Amz-Date"][0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    return begun + timedelta(seconds=int(said["X-Amz-Expires"][0]))
+
+
+def _policy_end(fields: dict[str, str]) -> datetime:
+    policy = json.loads(base64.b64decode(fields["policy"]))
+    return datetime.strptime(policy["expiration"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+
+
+def _credentials_end(client: Any) -> datetime | None:
+    """When the client's credentials end; None if they do not, or nobody knows."""
+    # botocore has no public way to ask a client for this.
+    credentials = getattr(getattr(client, "_request_signer", None), "_credentials", None)
+    if credentials is not None and hasattr(credentials, "get_frozen_credentials"):
+        credentials.get_frozen_credentials()  # refreshes what is about to end
+    found = getattr(credentials, "_expiry_time", None)
+    return found if isinstance(found, datetime) else None
+
+
+def _disposition(filename: str) -> str:
+    plain = "".join(c if c.isascii() and c.isprintable() and c not in '"\\' else "_" for c in filename)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"
