@@ -137,7 +137,7 @@ class LocalS3:
         if self._process is not None:
             self._process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(10)
+                self._process.wait(1)
             if self._process.poll() is None:
                 self._process.kill()
                 self._process.wait()

@@ -9,8 +9,9 @@ import shutil
 import subprocess
 import tempfile
 import threading
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import attrs
 
@@ -23,6 +24,17 @@ from spectra.testing.redshift.storage import Storage
 from spectra.testing.redshift.switches import Behaviour, Faults
 
 __all__ = ["LocalRedshift", "Logged"]
+
+
+_KINDS: Final[Mapping[int, Callable[[str], Any]]] = {
+    16: lambda value: value == "t",
+    20: int,
+    21: int,
+    23: int,
+    700: float,
+    701: float,
+}
+_QUOTED: Final = str.maketrans({"'": "''", "\\": "\\\\"})
 
 
 @attrs.frozen
@@ -153,6 +165,23 @@ class LocalRedshift:
         """Run *sql* beside the gateway, as nobody's client; values are texts."""
         with self._lock:
             return self._admin.run(sql).rows
+
+    def typed(self, sql: str) -> list[tuple[Any, ...]]:
+        """Run *sql* likewise; numbers, booleans and NULLs as Python has them, everything else as text."""
+        with self._lock:
+            answer = self._admin.run(sql)
+        kinds = [_KINDS.get(column.oid, str) for column in answer.columns]
+        return [
+            tuple(None if value is None else kind(value) for kind, value in zip(kinds, row, strict=True))
+            for row in answer.rows
+        ]
+
+    def user_exists(self, name: str) -> None:
+        """Make the user *name*, who may do nothing by itself, if there is none."""
+        found = self.run(f"SELECT 1 FROM pg_user WHERE usename = E'{name.translate(_QUOTED)}'")
+        if not found:
+            quoted = name.replace('"', '""')
+            self.run(f'CREATE ROLE "{quoted}" LOGIN')
 
     def log(self, label: str, sql: str, pid: int) -> None:
         """Note what the server was given."""
