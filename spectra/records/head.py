@@ -27,7 +27,9 @@ class UploadError(Exception):
         self.error = error
 
     @classmethod
-    def of(cls, code: str, message: str, *, category: Category = Category.VALIDATION, **details: object) -> UploadError:
+    def of(
+        cls, code: str, message: str, *, category: Category = Category.VALIDATION, **details: object
+    ) -> UploadError:
         """With a message that says what to do."""
         return cls(JobError.of(code, category, message, **details))
 
@@ -85,14 +87,14 @@ def _csv(plain: bytes, spec: LoadSpec) -> Head:
     try:
         line = first_record(io.BytesIO(plain), spec)
     except UnclosedQuoteError as exc:
-        raise UploadError.of(
-            "UNTERMINATED_QUOTE", f"{exc}; close it, or double it", line=exc.line
-        ) from exc
+        raise UploadError.of("UNTERMINATED_QUOTE", f"{exc}; close it, or double it", line=exc.line) from exc
     try:
         line.decode()
     except UnicodeDecodeError:
         if spec.header:
-            raise UploadError.of("INVALID_ENCODING", "the header is not UTF-8; save the file as UTF-8") from None
+            raise UploadError.of(
+                "INVALID_ENCODING", "the header is not UTF-8; save the file as UTF-8"
+            ) from None
     if spec.header and b"\0" in line:
         raise UploadError.of("INVALID_ENCODING", "the header is not UTF-8 text; save the file as UTF-8")
     names = tuple(fields(line, spec.delimiter))

@@ -15,7 +15,11 @@ from spectra.errors import MissingExtraError
 __all__ = ["BrokenFileError", "Reader", "Writer", "packed_as", "packer", "unpacked"]
 
 _BLOCK: Final = 1 << 18
-_MAGIC: Final = {Compression.GZIP: b"\x1f\x8b", Compression.ZSTD: b"\x28\xb5\x2f\xfd", Compression.BZIP2: b"BZh"}
+_MAGIC: Final = {
+    Compression.GZIP: b"\x1f\x8b",
+    Compression.ZSTD: b"\x28\xb5\x2f\xfd",
+    Compression.BZIP2: b"BZh",
+}
 
 
 class BrokenFileError(Exception):
@@ -93,8 +97,8 @@ def _unpacker(compression: Compression) -> Callable[[], Any]:
         case Compression.BZIP2:
             return bz2.BZ2Decompressor
         case _:
-            module = _zstd()
-            return lambda: module.ZstdDecompressor()
+            fresh: Callable[[], Any] = _zstd().ZstdDecompressor
+            return fresh
 
 
 def packer(compression: Compression) -> tuple[Callable[[bytes], bytes], Callable[[], bytes]]:

@@ -64,7 +64,14 @@ class LocalS3:
         # A bucket begins with one volume, and not with seven: many small ones fit on any disk.
         (self._folder / "master.toml").write_text("[master.volume_growth]\ncopy_1 = 1\n")
         port, *others = _ports(9)
-        names = ("master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port", "filer.port.grpc")
+        names = (
+            "master.port",
+            "master.port.grpc",
+            "volume.port",
+            "volume.port.grpc",
+            "filer.port",
+            "filer.port.grpc",
+        )
         with (self._folder / "log").open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 - the program of the wheel
                 [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -161,10 +162,8 @@ class Backend:
 
     def close(self) -> None:
         """Leave; what was open is rolled back."""
-        try:
+        with contextlib.suppress(ClosedByPeer):
             self.wire.send(message(b"X"))
-        except ClosedByPeer:
-            pass
         self.wire.close()
 
 

@@ -136,7 +136,9 @@ class Catalog:
     def is_superuser(self, name: str) -> bool:
         """Whether *name* may do everything."""
         with self._lock:
-            return self._admin.run(f"SELECT usesuper FROM pg_user WHERE usename = {text(name)}").rows == [("t",)]
+            return self._admin.run(f"SELECT usesuper FROM pg_user WHERE usename = {text(name)}").rows == [
+                ("t",)
+            ]
 
     def connected(self, pid: int, user: str, database: str) -> None:
         """A session begins."""
@@ -153,7 +155,9 @@ class Catalog:
             f" WHERE session_id = {pid} AND end_time IS NULL"
         )
 
-    def began(self, *, pid: int, user: str, database: str, label: str, kind: str, sql: str, transaction: int) -> int:
+    def began(
+        self, *, pid: int, user: str, database: str, label: str, kind: str, sql: str, transaction: int
+    ) -> int:
         """A statement begins; its number."""
         user_id = self.user_id(user)
         with self._lock:
@@ -173,7 +177,17 @@ class Catalog:
         )
 
     def loaded(
-        self, number: int, *, pid: int, user: str, database: str, status: str, table: str, source: str, kind: str, done: Copied
+        self,
+        number: int,
+        *,
+        pid: int,
+        user: str,
+        database: str,
+        status: str,
+        table: str,
+        source: str,
+        kind: str,
+        done: Copied,
     ) -> None:
         """A COPY has ended, well or badly."""
         user_id = self.user_id(user)
@@ -192,7 +206,17 @@ class Catalog:
             self._run(f"INSERT INTO redshift_local.load_errors VALUES {values}")
 
     def unloaded(
-        self, number: int, *, pid: int, user: str, database: str, target: str, kind: str, rows: int, files: int, size: int
+        self,
+        number: int,
+        *,
+        pid: int,
+        user: str,
+        database: str,
+        target: str,
+        kind: str,
+        rows: int,
+        files: int,
+        size: int,
     ) -> None:
         """An UNLOAD has succeeded."""
         self._run(

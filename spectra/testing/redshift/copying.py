@@ -21,12 +21,13 @@ from spectra.testing.redshift.grammar import Copy
 from spectra.testing.redshift.protocol import ServerError
 from spectra.testing.redshift.records import BadRecord, TableColumn, csv_rows, json_rows, parquet_rows
 from spectra.testing.redshift.storage import Storage, StoredObject
-from spectra.testing.redshift.switches import Behaviour
 from spectra.testing.redshift.texts import error
 
 __all__ = ["Copied", "LoadError", "copy"]
 
-_SKIPPED: Final = re.compile(r"skipping row due to data type incompatibility at line (\d+) for column \"(.*)\": (.*)", re.DOTALL)
+_SKIPPED: Final = re.compile(
+    r"skipping row due to data type incompatibility at line (\d+) for column \"(.*)\": (.*)", re.DOTALL
+)
 _CODES: Final = {
     "integer": (1207, "Invalid digit, Value '{first}', Pos 0, Type: Integer"),
     "bigint": (1207, "Invalid digit, Value '{first}', Pos 0, Type: Long"),
@@ -71,7 +72,7 @@ class TooManyErrors(Exception):
     """As many records as ``MAXERROR`` allows, or one more, could not be loaded."""
 
 
-def copy(backend: Backend, storage: Storage, statement: Copy, behaviour: Behaviour, done: Copied) -> None:
+def copy(backend: Backend, storage: Storage, statement: Copy, done: Copied) -> None:
     """Run *statement* in the session of *backend*; what it came to is in *done*, also if it fails.
 
     Raises:
@@ -114,7 +115,9 @@ def table_columns(backend: Backend, statement: Copy) -> list[TableColumn]:
         return list(found.values())
     for wanted in statement.columns:
         if wanted not in found:
-            raise ServerError({"C": "42703", "M": f'column "{wanted}" of relation "{statement.table}" does not exist'})
+            raise ServerError(
+                {"C": "42703", "M": f'column "{wanted}" of relation "{statement.table}" does not exist'}
+            )
     return [found[wanted] for wanted in statement.columns]
 
 
@@ -146,7 +149,10 @@ def _file(
     one: StoredObject,
     done: Copied,
 ) -> None:
-    blocks = lambda: unpacked(storage.read(one), statement.packed, str(one))  # noqa: E731
+
+    def blocks() -> Iterator[bytes]:
+        return unpacked(storage.read(one), statement.packed, str(one))
+
     target = f"{statement.table} ({', '.join(_identifier(column.name) for column in columns)})"
     if statement.format == "CSV" and _alike(statement):
         backend.run("SAVEPOINT spectra_copy")
@@ -204,7 +210,13 @@ def load_error(file: str, line: int, column: TableColumn | None, value: str, raw
         file=file,
         line=line,
         column=column.name if column is not None else "",
-        type={"integer": "int4", "bigint": "int8", "smallint": "int2", "character": "varchar", "double": "float8"}.get(word, word)[:10],
+        type={
+            "integer": "int4",
+            "bigint": "int8",
+            "smallint": "int2",
+            "character": "varchar",
+            "double": "float8",
+        }.get(word, word)[:10],
         length=length[:10],
         position=0,
         code=code,

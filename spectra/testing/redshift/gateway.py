@@ -56,7 +56,9 @@ class Gateway:
             door = _Door(self._server, connection)
             with self._lock:
                 self._doors.add(door)
-            threading.Thread(target=self._serve, args=[door], name="local-redshift-client", daemon=True).start()
+            threading.Thread(
+                target=self._serve, args=[door], name="local-redshift-client", daemon=True
+            ).start()
 
     def _serve(self, door: _Door) -> None:
         try:

@@ -266,9 +266,8 @@ def copy(sql: str, *, escapes: bool = True) -> Copy:
     found.source = reader.text()
     for _ in _while(reader):
         if reader.common(found):
-            if found.format == "JSON" and reader.now is not None and reader.now.text.upper() != "FORMAT":
-                if reader.word("AS") or reader.now.kind == "text":
-                    found.json = reader.text()
+            if found.format == "JSON" and (reader.word("AS") or (reader.now and reader.now.kind == "text")):
+                found.json = reader.text()
             continue
         if reader.word("QUOTE"):
             found.quote = reader.text()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import struct
 from collections.abc import Iterable, Iterator, Mapping
-from socket import socket as Socket
 from typing import Final
 
 __all__ = ["ClosedByPeer", "ServerError", "Wire", "answer", "fields_of", "message", "strings"]
@@ -57,10 +57,10 @@ def strings(body: bytes, count: int) -> tuple[list[str], bytes]:
 
 
 class Wire:
-    """A socket that messages are read from; *socket* may be read by nobody else."""
+    """A socket that messages are read from; it may be read by nobody else."""
 
-    def __init__(self, socket: Socket) -> None:
-        self.socket = socket
+    def __init__(self, connection: socket.socket) -> None:
+        self.socket = connection
         self._buffer = bytearray()
 
     def send(self, data: bytes) -> None:

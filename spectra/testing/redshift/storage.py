@@ -38,7 +38,9 @@ class Storage:
         with _told(prefix):
             pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key)
             return [
-                StoredObject(bucket, one["Key"], one["Size"]) for page in pages for one in page.get("Contents", ())
+                StoredObject(bucket, one["Key"], one["Size"])
+                for page in pages
+                for one in page.get("Contents", ())
             ]
 
     def named(self, name: str) -> StoredObject | None:

@@ -30,27 +30,47 @@ class Text:
     location: str = "pg_throw"
 
 
-_S3: Final = "S3ServiceException:Access Denied,Status 403,Error AccessDenied,Rid 0000000000000000,ExtRid 0,CanRetry 1"
+_S3: Final = (
+    "S3ServiceException:Access Denied,Status 403,Error AccessDenied,Rid 0000000000000000,ExtRid 0,CanRetry 1"
+)
 
 TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
     {
         "serialization": Text("1023", "aws-sdk-pandas#665"),
         "conflict": Text("could not complete because of conflict with concurrent transaction", "parsons#343"),
-        "cancelled": Text("Query ({query}) cancelled on user's request", "amazon-redshift-utils#174", "57014"),
-        "terminated": Text("terminating connection due to administrator command", "PostgreSQL; inferred", "57P01"),
+        "cancelled": Text(
+            "Query ({query}) cancelled on user's request", "amazon-redshift-utils#174", "57014"
+        ),
+        "terminated": Text(
+            "terminating connection due to administrator command", "PostgreSQL; inferred", "57P01"
+        ),
         "no session": Text(
             "Session {pid} does not exist. The session PID might have changed. Check the "
             "stl_restarted_sessions system table for details.",
             "DG:r_CANCEL",
         ),
-        "disk full": Text("Disk Full", "spark-redshift#348", inner=1016, context="node: 0", location="fdisk_api.cpp:371"),
-        "s3 denied": Text(_S3, "redshift-facts 6.3", inner=8001, context="S3 key being read : {key}", location="xen_load_unload.cpp:1000"),
-        "s3 error": Text("{said}", "inferred", inner=8001, context="{key}", location="xen_load_unload.cpp:1000"),
+        "disk full": Text(
+            "Disk Full", "spark-redshift#348", inner=1016, context="node: 0", location="fdisk_api.cpp:371"
+        ),
+        "s3 denied": Text(
+            _S3,
+            "redshift-facts 6.3",
+            inner=8001,
+            context="S3 key being read : {key}",
+            location="xen_load_unload.cpp:1000",
+        ),
+        "s3 error": Text(
+            "{said}", "inferred", inner=8001, context="{key}", location="xen_load_unload.cpp:1000"
+        ),
         "several statements": Text(
-            "cannot insert multiple commands into a prepared statement", "amazon-redshift-python-driver#13", "42601"
+            "cannot insert multiple commands into a prepared statement",
+            "amazon-redshift-python-driver#13",
+            "42601",
         ),
         "limit in unload": Text(
-            "Limit clause is not supported in the outermost select of an UNLOAD statement", "DG:r_UNLOAD", "0A000"
+            "Limit clause is not supported in the outermost select of an UNLOAD statement",
+            "DG:r_UNLOAD",
+            "0A000",
         ),
         "not empty": Text(
             "Specified unload destination on S3 is not empty. Consider using a different bucket / prefix, manually "
@@ -58,34 +78,64 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
             "redshift-facts 1.6",
         ),
         "load failed": Text(
-            "Load into table '{table}' failed.  Check '{view}' system table for details.", "spark-redshift#53, estuary#841"
+            "Load into table '{table}' failed.  Check '{view}' system table for details.",
+            "spark-redshift#53, estuary#841",
         ),
         "no table": Text("Cannot COPY into nonexistent table {table}", "estuary/connectors#918"),
         "no prefix": Text("The specified S3 prefix '{key}' does not exist", "apache/hop#3469"),
         "no key": Text("The specified key does not exist: {key}", "redshift-facts 6.3", inner=2),
         "several matches": Text("Found multiple matches to update the same tuple.", "DG:r_MERGE"),
-        "bad gzip": Text("Error while reading gzip file {key}: {said}", "inferred", inner=8001, context="{key}"),
+        "bad gzip": Text(
+            "Error while reading gzip file {key}: {said}", "inferred", inner=8001, context="{key}"
+        ),
         "parquet": Text(
-            "Spectrum Scan Error", "rudder-server#3178", inner=15007,
-            context="File '{key}' has an incompatible Parquet schema: {said}", location="dory_util.cpp:1226",
+            "Spectrum Scan Error",
+            "rudder-server#3178",
+            inner=15007,
+            context="File '{key}' has an incompatible Parquet schema: {said}",
+            location="dory_util.cpp:1226",
         ),
         "parquet columns": Text(
-            "Spectrum Scan Error", "rudder-server#3178", inner=15007,
+            "Spectrum Scan Error",
+            "rudder-server#3178",
+            inner=15007,
             context="Unmatched number of columns between table and file. Table columns: {table}, Data columns: {file}, "
-            "File name: {key}", location="dory_util.cpp:1226",
+            "File name: {key}",
+            location="dory_util.cpp:1226",
         ),
         "syntax": Text('syntax error at or near "{near}"', "PostgreSQL", "42601"),
-        "maxerror": Text("MAXERROR and {format} cannot be used together", "inferred from DG:copy-usage_notes-copy-from-columnar", "0A000"),
-        "connections": Text('connection limit "{limit}" exceeded for non-bootstrap users', "node-postgres#1155"),
-        "password": Text('password authentication failed for user "{user}"', "amazon-redshift-python-driver#237", "28000"),
-        "unloaded": Text("UNLOAD completed, {rows} record(s) unloaded successfully.", "redshift-facts 1.10", "00000"),
-        "loaded": Text("Load into table '{table}' completed, {rows} record(s) loaded successfully.", "redshift-facts 2.6", "00000"),
+        "maxerror": Text(
+            "MAXERROR and {format} cannot be used together",
+            "inferred from DG:copy-usage_notes-copy-from-columnar",
+            "0A000",
+        ),
+        "connections": Text(
+            'connection limit "{limit}" exceeded for non-bootstrap users', "node-postgres#1155"
+        ),
+        "password": Text(
+            'password authentication failed for user "{user}"', "amazon-redshift-python-driver#237", "28000"
+        ),
+        "unloaded": Text(
+            "UNLOAD completed, {rows} record(s) unloaded successfully.", "redshift-facts 1.10", "00000"
+        ),
+        "loaded": Text(
+            "Load into table '{table}' completed, {rows} record(s) loaded successfully.",
+            "redshift-facts 2.6",
+            "00000",
+        ),
         "skipped": Text(
             "Load into table '{table}' completed, {rows} record(s) could not be loaded.  Check '{view}' system table for details.",
-            "DG:copy-parameters-data-load; wording inferred", "00000",
+            "DG:copy-parameters-data-load; wording inferred",
+            "00000",
         ),
         "null": Text("Cannot insert a NULL value into column {column}", "redshift-facts 6.2", "23502"),
-        "too long": Text("Value too long for character type", "amazon-redshift-utils#716", inner=8001, context="Value too long for type {type}", location="string.cpp:213"),
+        "too long": Text(
+            "Value too long for character type",
+            "amazon-redshift-utils#716",
+            inner=8001,
+            context="Value too long for type {type}",
+            location="string.cpp:213",
+        ),
     }
 )
 
@@ -103,7 +153,9 @@ def _detail(text: Text, values: Mapping[str, object], query: int) -> str:
     return "\n".join(["", rule, *(f"  {name + ':':<11}{value}" for name, value in told.items()), rule, ""])
 
 
-def error(name: str, *, query: int = 0, state: str | None = None, fatal: bool = False, **values: object) -> ServerError:
+def error(
+    name: str, *, query: int = 0, state: str | None = None, fatal: bool = False, **values: object
+) -> ServerError:
     """The error of that *name*."""
     text = TEXTS[name]
     fields = {"C": state or text.state, "M": text.message.format_map({"query": query, **values})}
@@ -114,7 +166,9 @@ def error(name: str, *, query: int = 0, state: str | None = None, fatal: bool = 
             "Serializable isolation violation on table - 119371, transactions forming the cycle are: "
             f"{query + 1000}, {query + 1001} (pid:{values.get('pid', 0)})"
         )
-    return ServerError({**fields, "F": "../src/sys/xen_execute.cpp", "L": "8948", "R": "pg_throw"}, fatal=fatal)
+    return ServerError(
+        {**fields, "F": "../src/sys/xen_execute.cpp", "L": "8948", "R": "pg_throw"}, fatal=fatal
+    )
 
 
 def notice(name: str, **values: object) -> dict[str, str]:

@@ -42,7 +42,9 @@ class Unloaded:
     bytes: int
 
 
-def unload(backend: Backend, storage: Storage, statement: Unload, behaviour: Behaviour, folder: str) -> Unloaded:
+def unload(
+    backend: Backend, storage: Storage, statement: Unload, behaviour: Behaviour, folder: str
+) -> Unloaded:
     """Run *statement* in the session of *backend*.
 
     Raises:
@@ -133,7 +135,9 @@ def _unquoted(row: bytes, delimiter: str) -> bytes:
     """Texts of no length as PostgreSQL quotes them, written as nothing."""
     if b'""' not in row:
         return row
-    fields = next(csv.reader([row.decode().rstrip("\n")], delimiter=delimiter)) if b"\n" not in row[:-1] else None
+    fields = (
+        next(csv.reader([row.decode().rstrip("\n")], delimiter=delimiter)) if b"\n" not in row[:-1] else None
+    )
     if fields is None:
         fields = next(csv.reader(io.StringIO(row.decode(), newline=""), delimiter=delimiter))
     line = io.StringIO(newline="")
@@ -267,17 +271,22 @@ class _Slice:
         self._file = None
 
 
-def _manifest(statement: Unload, behaviour: Behaviour, columns: tuple[Field, ...], files: list[_File]) -> bytes:
+def _manifest(
+    statement: Unload, behaviour: Behaviour, columns: tuple[Field, ...], files: list[_File]
+) -> bytes:
     if not statement.verbose:
         return json.dumps({"entries": [{"url": file.name} for file in files]}).encode()
     heads = 1 if statement.header else 0
     entries = [
-        {"url": file.name, "meta": {"content_length": file.bytes, "record_count": file.rows + heads}} for file in files
+        {"url": file.name, "meta": {"content_length": file.bytes, "record_count": file.rows + heads}}
+        for file in files
     ]
     told = {
         "entries": entries,
         "schema": {
-            "elements": [{"name": column.name, "type": _type(column, behaviour.length_key)} for column in columns]
+            "elements": [
+                {"name": column.name, "type": _type(column, behaviour.length_key)} for column in columns
+            ]
         },
         "meta": {
             "content_length": sum(file.bytes for file in files),
@@ -303,7 +312,9 @@ _DUCK: Final = {
 }  # fmt: skip
 
 
-def _parquet(file: IO[bytes], columns: tuple[Field, ...], folder: str, stack: contextlib.ExitStack) -> IO[bytes]:
+def _parquet(
+    file: IO[bytes], columns: tuple[Field, ...], folder: str, stack: contextlib.ExitStack
+) -> IO[bytes]:
     import duckdb
 
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
@@ -319,7 +330,7 @@ def _parquet(file: IO[bytes], columns: tuple[Field, ...], folder: str, stack: co
                 " auto_detect = false, delim = ',', quote = '\"', escape = '\"', nullstr = '\x02'))"
                 f" TO '{scratch}/rows.parquet' (FORMAT parquet, COMPRESSION snappy)"
             )
-        target = stack.enter_context(tempfile.TemporaryFile(dir=folder))
+        target: IO[bytes] = stack.enter_context(tempfile.TemporaryFile(dir=folder))  # noqa: SIM115 - the stack closes it
         with open(f"{scratch}/rows.parquet", "rb") as written:
             while block := written.read(1 << 20):
                 target.write(block)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from spectra.domain import Compression, ContentType, ExportSpec, LoadSpec, Session, Spec
+from spectra.adapters.aws.redshift.load_sql import BACKSLASH_N
+from spectra.domain import ContentType, ExportSpec, LoadSpec, Session, Spec
 from spectra.errors import InvalidSpecError
 from spectra.sql.identifiers import parts
 
@@ -21,7 +22,9 @@ def check(spec: Spec, session: Session) -> None:
         raise InvalidSpecError("delimiter", "must be one ASCII character for Redshift")
     if isinstance(spec, LoadSpec):
         _check_load(spec)
-    elif isinstance(spec, ExportSpec) and spec.content_type is ContentType.JSON and spec.null_token is not None:
+    elif (
+        isinstance(spec, ExportSpec) and spec.content_type is ContentType.JSON and spec.null_token is not None
+    ):
         raise InvalidSpecError("null_token", "is for CSV; JSON has null")
 
 
@@ -29,7 +32,5 @@ def _check_load(spec: LoadSpec) -> None:
     parts(spec.object)
     if spec.content_type is ContentType.PARQUET:
         raise InvalidSpecError("content_type", "PARQUET uploads are not loaded here yet; use CSV or JSON")
-    if spec.compression is Compression.NONE or spec.content_type is not ContentType.PARQUET:
-        token = spec.null_token
-        if token is not None and "\\" in token and token != "\\N":
-            raise InvalidSpecError("null_token", "may have a backslash only as \\N, which Redshift knows")
+    if spec.null_token is not None and "\\" in spec.null_token and spec.null_token != BACKSLASH_N:
+        raise InvalidSpecError("null_token", "may have a backslash only as \\N, which Redshift knows")

@@ -220,14 +220,25 @@ class Connections:
                     return None
                 left = until - time.monotonic()
                 if left <= 0:
-                    raise BackendUnavailableError(f"no connection to Redshift became free in {self._wait:.0f} s")
+                    raise BackendUnavailableError(
+                        f"no connection to Redshift became free in {self._wait:.0f} s"
+                    )
                 self._changed.wait(left)
 
     def _open(self) -> Connection:
         redshift = driver()
         try:
-            raw = self._connect() if callable(self._connect) else redshift.connect(
-                **{"application_name": "spectra", "max_prepared_statements": 0, "tcp_keepalive": True, **self._connect}
+            raw = (
+                self._connect()
+                if callable(self._connect)
+                else redshift.connect(
+                    **{
+                        "application_name": "spectra",
+                        "max_prepared_statements": 0,
+                        "tcp_keepalive": True,
+                        **self._connect,
+                    }
+                )
             )
             return Connection(raw)
         except (redshift.Error, OSError) as exc:

@@ -19,7 +19,9 @@ __all__ = ["Statement", "cancel_session", "job_statements", "labelled", "running
 
 _LABEL: Final = re.compile(r"(?P<group>[^:]+):(?P<tenant>[^/]+)/(?P<job>[^/]+)/(?P<attempt>\d+)")
 _LIVE: Final = frozenset({"running", "queued", "planning", "returning"})
-_COLUMNS: Final = "q.query_id, q.session_id, q.status, q.query_type, q.query_label, q.error_message, q.start_time"
+_COLUMNS: Final = (
+    "q.query_id, q.session_id, q.status, q.query_type, q.query_label, q.error_message, q.start_time"
+)
 
 
 @attrs.frozen
@@ -55,7 +57,9 @@ def job_statements(connection: Connection, task: Task) -> list[Statement]:
 
 def running_exports(connection: Connection) -> list[Statement]:
     """Every UNLOAD with a label of ours that is being run."""
-    found = _found(connection, "q.query_label LIKE '%:%/%/%' AND q.query_type = 'UNLOAD' AND q.status = 'running'")
+    found = _found(
+        connection, "q.query_label LIKE '%:%/%/%' AND q.query_type = 'UNLOAD' AND q.status = 'running'"
+    )
     return [one for one in found if one.live and labelled(one.label) is not None]
 
 

@@ -251,7 +251,7 @@ class RedshiftExecutor(Executor, QueryRunner):
             items += self._exports(running, older_than)
         return Page(tuple(items), page.next_cursor)
 
-    def _exports(self, running: Mapping[tuple[str, ...], Task], older_than: datetime) -> list[Known]:
+    def _exports(self, running: Mapping[tuple[str, str], Task], older_than: datetime) -> list[Known]:
         items = {
             (task.tenant_id, task.job_id): _known(task.tenant_id, task.job_id, task.attempt, task.claimed_at)
             for task in running.values()
@@ -339,7 +339,9 @@ class RedshiftExecutor(Executor, QueryRunner):
         columns: tuple[Column, ...] | None = None
         try:
             with self._connections.lend(task.label) as connection, work.using(connection):
-                begun = next((one for one in evidence.statements(connection, task) if one.kind == "UNLOAD"), None)
+                begun = next(
+                    (one for one in evidence.statements(connection, task) if one.kind == "UNLOAD"), None
+                )
                 if begun is None:
                     with authorized(connection, task.session):
                         columns = exporting.columns_of(connection, spec)
@@ -380,12 +382,18 @@ class RedshiftExecutor(Executor, QueryRunner):
                 if work.stopping or last.status == "canceled":
                     raise Stopped
                 if last.status == "failed" and last.error:
-                    return Execution(status=Status.FAILED, handle=work.task.label, error=job_error(last.error))
+                    return Execution(
+                        status=Status.FAILED, handle=work.task.label, error=job_error(last.error)
+                    )
             if last is None or not last.live:
                 if work.stopping and last is None:
                     raise Stopped
                 if time.monotonic() - since > _GRACE.total_seconds() / 6:
-                    error = told(cause, work.task.label) if cause is not None else job_error("server socket closed")
+                    error = (
+                        told(cause, work.task.label)
+                        if cause is not None
+                        else job_error("server socket closed")
+                    )
                     return Execution(status=Status.FAILED, handle=work.task.label, error=error)
             time.sleep(_LOOK / 2)
 
@@ -404,7 +412,9 @@ class RedshiftExecutor(Executor, QueryRunner):
 
 
 def _known(tenant_id: str, job_id: str, attempt: int, since: datetime) -> Known:
-    return Known(tenant_id=tenant_id, job_id=job_id, attempt=attempt, running=True, state="running", since=since)
+    return Known(
+        tenant_id=tenant_id, job_id=job_id, attempt=attempt, running=True, state="running", since=since
+    )
 
 
 def _with_running(item: Known, task: Task | None) -> Known:

@@ -87,8 +87,10 @@ class LedgerSql:
         """After `lock`: make the row if there is none, or raise the attempt of an open one."""
         return [
             self._insert(task, "open", now),
-            f"UPDATE {self._table(task)} SET attempt = {task.attempt}"
-            f" WHERE {_is(task)} AND state = 'open' AND attempt < {task.attempt}",
+            (
+                f"UPDATE {self._table(task)} SET attempt = {task.attempt}"
+                f" WHERE {_is(task)} AND state = 'open' AND attempt < {task.attempt}"
+            ),
         ]
 
     def flip(self, task: Task) -> str:
@@ -100,7 +102,9 @@ class LedgerSql:
 
     def settle(self, task: Task, execution: Execution) -> str:
         """After `flip`: keep what the load came to."""
-        return f"UPDATE {self._table(task)} SET outcome = {_text(outcome.written(execution))} WHERE {_is(task)}"
+        return (
+            f"UPDATE {self._table(task)} SET outcome = {_text(outcome.written(execution))} WHERE {_is(task)}"
+        )
 
     def close(self, task: Task, now: datetime) -> list[str]:
         """After `lock`: close the row for good, unless it is applied; make a closed one if there is none."""

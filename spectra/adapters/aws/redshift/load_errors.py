@@ -44,7 +44,9 @@ def copy_errors(work: Work, sql: LoadSql, location: str) -> LoadErrors:
         WorkError: it cannot be read at all, or the views do not tell.
     """
     connection, task = work.connection, work.task
-    before = connection.value("SELECT coalesce(max(query_id), 0) FROM sys_load_history WHERE session_id = pg_backend_pid()")
+    before = connection.value(
+        "SELECT coalesce(max(query_id), 0) FROM sys_load_history WHERE session_id = pg_backend_pid()"
+    )
     complete = True
     try:
         with authorized(connection, task.session):
@@ -96,5 +98,3 @@ def _failure(row: tuple[Any, ...]) -> Failure:
     if reason == "CAST":
         said = f"cannot be read as {str(kind or '').strip()}: {said}"
     return Failure(reason, said or "Redshift gave no reason", name)
-
-

@@ -40,7 +40,9 @@ class Reports:
 class Numbering:
     """Reads the upload of *work* record by record, as often as is asked; memory does not grow with it."""
 
-    def __init__(self, results: ResultStore, work: Work, head: Head, sql: LoadSql, names: tuple[str, ...]) -> None:
+    def __init__(
+        self, results: ResultStore, work: Work, head: Head, sql: LoadSql, names: tuple[str, ...]
+    ) -> None:
         self._results, self._work = results, work
         self._head, self._sql, self._names = head, sql, names
         self._spec = sql.spec
@@ -80,9 +82,7 @@ class Numbering:
         with contextlib.suppress(Exception):
             self._results.delete(self._numbered)
 
-    def report(
-        self, errors: LoadErrors, failures: dict[int, Failure], budget: int, failed: int
-    ) -> Reports:
+    def report(self, errors: LoadErrors, failures: dict[int, Failure], budget: int, failed: int) -> Reports:
         """Write the reports: *failures* are known by ordinal, *errors* by line.
 
         If more than *budget* failed, one more than that is told of, and the rest counts as unprocessed.
@@ -91,7 +91,11 @@ class Numbering:
         suffix = self._spec.suffix
         whole = failed > budget
         limit = budget + 1 if whole else failed
-        paths = [f"{folder}failed-records.csv", f"{folder}rejected-input{suffix}", f"{folder}unprocessed-records{suffix}"]
+        paths = [
+            f"{folder}failed-records.csv",
+            f"{folder}rejected-input{suffix}",
+            f"{folder}unprocessed-records{suffix}",
+        ]
         first: tuple[int, Failure] | None = None
         total = 0
         with contextlib.ExitStack() as stack:
@@ -110,7 +114,8 @@ class Numbering:
         if first is None:
             # The lines that COPY tells of are not those of the file.
             raise UploadError.of(
-                "BROKEN_QUOTES", "Redshift refuses records at lines where there are none; double the quotes in fields"
+                "BROKEN_QUOTES",
+                "Redshift refuses records at lines where there are none; double the quotes in fields",
             )
         columns = tuple(Column(name, "character varying") for name in report_columns(self._names))
         sizes = [self._results.stat(path) for path in paths[: 3 if whole else 2]]
@@ -120,7 +125,9 @@ class Numbering:
             *first,
             _files(paths[0], sizes[0].bytes, writer.failed, columns, ContentType.CSV, Compression.NONE),
             Upload(paths[1], sizes[1].bytes, sizes[1].etag),
-            _files(paths[2], sizes[2].bytes, writer.others, (), self._spec.content_type, self._spec.compression)
+            _files(
+                paths[2], sizes[2].bytes, writer.others, (), self._spec.content_type, self._spec.compression
+            )
             if whole
             else None,
         )

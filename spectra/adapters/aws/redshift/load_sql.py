@@ -25,6 +25,9 @@ GOOD: Final = "spectra_good"
 NUMBER: Final = "spectra_record"
 FAULT: Final = "spectra_fault"
 COLUMNS: Final = 10_000
+BACKSLASH_N: Final = "\\N"
+"""What COPY takes for NULL if nothing is said; how it reads a backslash in a literal nobody could say."""
+
 MAX_ERRORS: Final = 100_000
 
 
@@ -98,7 +101,7 @@ class LoadSql:
                 said.append("IGNOREHEADER AS 1")
             if spec.null_token is None:
                 said.append("NULL AS '' EMPTYASNULL")
-            elif spec.null_token != "\\N":  # which is what COPY takes if nothing is said
+            elif spec.null_token != BACKSLASH_N:
                 said.append(f"NULL AS {_text(spec.null_token)}")
         else:
             said.append("FORMAT AS JSON 'auto ignorecase'")

@@ -16,7 +16,9 @@ from spectra.sql.literals import literal
 __all__ = ["inspect"]
 
 
-def inspect(work: Work, spec: LoadSpec, head: Head, options: RedshiftOptions) -> tuple[LoadSql, tuple[str, ...]]:
+def inspect(
+    work: Work, spec: LoadSpec, head: Head, options: RedshiftOptions
+) -> tuple[LoadSql, tuple[str, ...]]:
     """Look the table up: the statements of the load, and the names of the upload's columns.
 
     Raises:
@@ -44,17 +46,25 @@ def inspect(work: Work, spec: LoadSpec, head: Head, options: RedshiftOptions) ->
         names = columns
     if spec.content_type is ContentType.JSON:
         return _json(spec, columns, names, required, options)
-    return LoadSql(spec, _match(spec, columns, names, required), _keys(spec, columns), required, options), names
+    return LoadSql(
+        spec, _match(spec, columns, names, required), _keys(spec, columns), required, options
+    ), names
 
 
 def _json(
-    spec: LoadSpec, columns: tuple[str, ...], names: tuple[str, ...], required: tuple[str, ...], options: RedshiftOptions
+    spec: LoadSpec,
+    columns: tuple[str, ...],
+    names: tuple[str, ...],
+    required: tuple[str, ...],
+    options: RedshiftOptions,
 ) -> tuple[LoadSql, tuple[str, ...]]:
     if not names:
         # Not one good object: enough columns to say what is wrong with each record.
         keys = _keys(spec, columns)
         return LoadSql(spec, keys or columns, keys, required, options), keys or columns
-    return LoadSql(spec, _match(spec, columns, names, required), _keys(spec, columns), required, options), names
+    return LoadSql(
+        spec, _match(spec, columns, names, required), _keys(spec, columns), required, options
+    ), names
 
 
 def _absent(spec: LoadSpec) -> WorkError:
@@ -99,7 +109,9 @@ def _match(
     if spec.operation in (Operation.INSERT, Operation.UPSERT):
         for name in required:
             if name not in found:
-                raise _wrong("MISSING_COLUMN", f"column '{name}' may not be NULL, and is not in the upload", name)
+                raise _wrong(
+                    "MISSING_COLUMN", f"column '{name}' may not be NULL, and is not in the upload", name
+                )
     return tuple(found)
 
 

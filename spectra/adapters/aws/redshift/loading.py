@@ -98,7 +98,9 @@ class Loader:
         if work.stopping or (row is not None and row.state == "closed"):
             raise Stopped from cause
         raise WorkError(
-            JobError.of("CONNECTION_LOST", Category.TRANSIENT, "the connection to Redshift broke; nothing was changed")
+            JobError.of(
+                "CONNECTION_LOST", Category.TRANSIENT, "the connection to Redshift broke; nothing was changed"
+            )
         ) from cause
 
     # ---- staging --------------------------------------------------------------------------------------
@@ -123,7 +125,9 @@ class Loader:
             with contextlib.suppress(_Changed):
                 return self._apply(work, sql, found)
         raise refusal(
-            "CONFLICT", "the table was changed again and again while the load was checked", category=Category.TRANSIENT
+            "CONFLICT",
+            "the table was changed again and again while the load was checked",
+            category=Category.TRANSIENT,
         )
 
     def _head(self, work: Work, spec: LoadSpec) -> Head:
@@ -134,7 +138,9 @@ class Loader:
                 return head(stream, spec)
         except ObjectNotFoundError:
             raise refusal(
-                "UPLOAD_MISSING", "the upload is not there any more; upload it again", category=Category.RESOURCE
+                "UPLOAD_MISSING",
+                "the upload is not there any more; upload it again",
+                category=Category.RESOURCE,
             ) from None
 
     def _copy(self, work: Work, sql: LoadSql, begin: Head) -> LoadErrors:
@@ -148,7 +154,9 @@ class Loader:
             try:
                 with authorized(work.connection, task.session):
                     work.run(sql.copy(task.upload.location, 1))
-                return LoadErrors(int(work.connection.value("SELECT pg_last_copy_count()")), [], complete=True)
+                return LoadErrors(
+                    int(work.connection.value("SELECT pg_last_copy_count()")), [], complete=True
+                )
             except Exception as exc:
                 if work.connection.broken or job_error(exc).message.find("Load into table") < 0:
                     raise
@@ -156,7 +164,9 @@ class Loader:
 
     # ---- looking --------------------------------------------------------------------------------------
 
-    def _look(self, work: Work, sql: LoadSql, names: tuple[str, ...], begin: Head, errors: LoadErrors) -> _Found:
+    def _look(
+        self, work: Work, sql: LoadSql, names: tuple[str, ...], begin: Head, errors: LoadErrors
+    ) -> _Found:
         """What is wrong with the staged records, and the reports on it."""
         spec = sql.spec
         found = _Found(errors.total, failed=len(errors.failures))
@@ -292,9 +302,13 @@ def _succeeded(work: Work, spec: LoadSpec, found: _Found) -> Execution:
         warnings.append("the upload has no records; nothing was changed")
     if found.superseded:
         kept = "first" if spec.on_duplicate_key == "first" else "last"
-        warnings.append(f"records without effect, because the {kept} with their key counts: {found.superseded:,}")
+        warnings.append(
+            f"records without effect, because the {kept} with their key counts: {found.superseded:,}"
+        )
     if found.unmatched:
-        warnings.append(f"records without effect, because no row of the table has their key: {found.unmatched:,}")
+        warnings.append(
+            f"records without effect, because no row of the table has their key: {found.unmatched:,}"
+        )
     reports: Any = found.reports
     return Execution(
         status=Status.SUCCEEDED,
@@ -309,5 +323,3 @@ def _succeeded(work: Work, spec: LoadSpec, found: _Found) -> Execution:
         rejected_input=None if reports is None else reports.rejected_input,
         warnings=tuple(warnings),
     )
-
-

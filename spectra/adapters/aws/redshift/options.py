@@ -39,7 +39,8 @@ class RedshiftOptions:
     kms_key_id: str | None = None
     ledger_schema: str = attrs.field(default="spectra", validator=_name)
     max_file_mb: int = attrs.field(
-        default=256, validator=(attrs.validators.instance_of(int), attrs.validators.ge(5), attrs.validators.le(6_200))
+        default=256,
+        validator=(attrs.validators.instance_of(int), attrs.validators.ge(5), attrs.validators.le(6_200)),
     )
 
     def authorization(self) -> str:

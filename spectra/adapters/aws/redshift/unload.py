@@ -81,7 +81,9 @@ class Query:
 
     @property
     def _start(self) -> int:
-        return next((i for i, token in enumerate(self._tokens) if token.depth == 0 and token.word == "SELECT"), 0)
+        return next(
+            (i for i, token in enumerate(self._tokens) if token.depth == 0 and token.word == "SELECT"), 0
+        )
 
     def order(self) -> list[tuple[list[_Token], str]]:
         """What it is ordered by, outside of every parenthesis: pieces, and what follows them (DESC, NULLS LAST)."""
@@ -90,7 +92,7 @@ class Query:
             (
                 i + 2
                 for i, token in enumerate(tokens[:-1])
-                if token.depth == 0 and token.word == "ORDER BY"
+                if (token.depth == 0 and token.word == "ORDER BY")
                 or (token.depth == 0 and token.word == "ORDER" and tokens[i + 1].word == "BY")
             ),
             None,
@@ -156,7 +158,9 @@ def describe(query: Query) -> str:
     return f"SELECT * FROM (\n{query.sql}\n) AS q LIMIT 0"
 
 
-def unload(spec: ExportSpec, query: Query, columns: Sequence[Column], location: str, options: RedshiftOptions) -> str:
+def unload(
+    spec: ExportSpec, query: Query, columns: Sequence[Column], location: str, options: RedshiftOptions
+) -> str:
     """The statement that writes the rows of *query* into files below *location*, with a manifest.
 
     Raises:
@@ -219,7 +223,15 @@ def _output(item: list[_Token], columns: Sequence[Column]) -> str | None:
 
 def _direction(item: list[_Token]) -> tuple[list[_Token], str]:
     at = len(item)
-    while at > 1 and item[at - 1].word in ("ASC", "DESC", "FIRST", "LAST", "NULLS", "NULLS FIRST", "NULLS LAST"):
+    while at > 1 and item[at - 1].word in (
+        "ASC",
+        "DESC",
+        "FIRST",
+        "LAST",
+        "NULLS",
+        "NULLS FIRST",
+        "NULLS LAST",
+    ):
         at -= 1
     return item[:at], "".join(f" {token.word}" for token in item[at:])
 

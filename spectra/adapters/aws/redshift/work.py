@@ -32,7 +32,9 @@ class WorkError(Exception):
         self.execution = execution
 
 
-def refusal(code: str, message: str, *, category: Category = Category.VALIDATION, **details: Any) -> WorkError:
+def refusal(
+    code: str, message: str, *, category: Category = Category.VALIDATION, **details: Any
+) -> WorkError:
     """A `WorkError` about the request or the upload as a whole."""
     return WorkError(JobError.of(code, category, message, **details))
 

@@ -12,7 +12,16 @@ __all__ = ["code_of", "translated"]
 
 _MISSING: Final = frozenset({"404", "NoSuchKey", "NotFound", "NoSuchUpload"})
 _TRANSIENT: Final = frozenset(
-    {"SlowDown", "ServiceUnavailable", "InternalError", "RequestTimeout", "Throttling", "ThrottlingException", "503", "500"}
+    {
+        "SlowDown",
+        "ServiceUnavailable",
+        "InternalError",
+        "RequestTimeout",
+        "Throttling",
+        "ThrottlingException",
+        "503",
+        "500",
+    }
 )
 
 
@@ -23,7 +32,7 @@ def code_of(exc: BaseException) -> str:
 
 
 @contextlib.contextmanager
-def translated(what: str, *, job: str = "", writes: bool = False) -> Iterator[None]:
+def translated(what: str, *, writes: bool = False) -> Iterator[None]:
     """Raise what S3 and the way to it say as errors of ours; *writes*: a lost answer leaves doubt."""
     import boto3.exceptions
     import botocore.exceptions as told

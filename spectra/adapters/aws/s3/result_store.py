@@ -131,7 +131,9 @@ class S3ResultStore(ResultStore):
             raise
 
     def _changed(self, source: str) -> UploadChangedError:
-        return UploadChangedError(self._places.object_at(source).job, "the upload was replaced; close it again")
+        return UploadChangedError(
+            self._places.object_at(source).job, "the upload was replaced; close it again"
+        )
 
     def open_read(self, location: str, /, *, start: int = 0) -> BinaryIO:
         client, named = self._client, self._object(location)
