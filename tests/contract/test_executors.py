@@ -8,8 +8,8 @@ from spectra.adapters.aws.redshift import RedshiftExecutor
 from spectra.adapters.aws.s3 import S3ResultStore
 from spectra.adapters.embedded import DirectoryResultStore, DuckDBExecutor
 from spectra.adapters.memory import MemoryExecutor, MemoryResultStore
-from spectra.sql.literals import literal
 from spectra.testing import ExecutorContract, ExecutorHarness, QueryRunnerContract
+from tests.contract.redshift_house import RedshiftHarness
 
 
 class LocalHarness(ExecutorHarness):
@@ -30,35 +30,6 @@ class LocalHarness(ExecutorHarness):
         found = connection.execute(f"select * from {table}").fetchall()
         connection.close()
         return found
-
-
-class RedshiftHarness(ExecutorHarness):
-    """Tables beside the gateway; two users who may read and write them."""
-
-    user = "current_user"
-
-    def __init__(self, executor, results, redshift):
-        self.executor, self.results, self.redshift = executor, results, redshift
-        for session in self.sessions:
-            redshift.user_exists(session.db_user)
-
-    def create(self, table, columns, rows=()):
-        self.redshift.run(f"create table {table} ({', '.join(map(' '.join, columns.items()))})")
-        self.redshift.run(f"grant all on {table} to public")
-        for some in batched(list(rows), 500):
-            values = ", ".join("(" + ", ".join(sql_value(v) for v in row) + ")" for row in some)
-            self.redshift.run(f"insert into {table} values {values}")
-
-    def rows(self, table):
-        return self.redshift.typed(f"select * from {table}")
-
-
-def batched(rows, size):
-    return [rows[at : at + size] for at in range(0, len(rows), size)]
-
-
-def sql_value(value):
-    return literal(value, "redshift")
 
 
 class TestMemoryExecutor(ExecutorContract, QueryRunnerContract):

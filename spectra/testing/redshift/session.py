@@ -225,7 +225,7 @@ class Session:
         return Answer(tag="UNLOAD", notices=[texts.notice("unloaded", rows=done.rows)])
 
     def _copy(self, sql: str) -> Answer:
-        statement = parse_copy(sql)
+        statement = parse_copy(sql, escapes=self.server.behaviour.backslash_escapes)
         done = Copied()
         view = "sys_load_error_detail" if self.server.behaviour.serverless else "stl_load_errors"
         status = "aborted"

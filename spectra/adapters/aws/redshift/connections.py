@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+from spectra.adapters.aws.redshift.failures import job_error, sessions_end
 from spectra.domain import Session
-from spectra.errors import BackendUnavailableError, ClosedError, MissingExtraError
+from spectra.errors import BackendError, BackendUnavailableError, ClosedError, MissingExtraError
 from spectra.sql.identifiers import quote
 from spectra.sql.literals import literal
 
@@ -23,7 +24,7 @@ _IDLE: Final = 60.0
 """Seconds after which a connection is asked whether it still lives; routers forget idle ones after 350."""
 _STATEMENTS: Final = 2_000
 """What a connection runs before it is replaced: the driver keeps the text of each statement."""
-_LOGIN: Final = 30.0
+_TRIES: Final = 3
 
 
 def driver() -> Any:
@@ -168,14 +169,45 @@ class Connections:
             BackendUnavailableError: the server cannot be reached, or no connection became free in time.
             ClosedError: `close` was called.
         """
-        connection = self._take()
+        connection = self._labelled(label)
         try:
-            connection.run(f"SET query_group TO {literal(label, 'redshift')}")
             yield connection
         except BaseException:
             self._give_back(connection)
             raise
         self._give_back(connection)
+
+    @contextlib.contextmanager
+    def ask(self, label: str) -> Iterator[Connection]:
+        """Like `lend`, for reads and short changes of the worker's own.
+
+        Raises:
+            BackendUnavailableError: the connection broke.
+            BackendError: the server refused.
+        """
+        with self.lend(label) as connection:
+            try:
+                yield connection
+            except (driver().Error, OSError) as exc:
+                if connection.broken or sessions_end(exc):
+                    raise BackendUnavailableError("the connection to Redshift broke") from exc
+                raise BackendError(f"Redshift refused: {job_error(exc).message}") from exc
+
+    def _labelled(self, label: str) -> Connection:
+        """One that carries *label*; those that turn out to be dead are left."""
+        for attempt in range(_TRIES):
+            connection = self._take()
+            try:
+                connection.run(f"SET query_group TO {literal(label, 'redshift')}")
+            except BaseException as exc:
+                self._give_back(connection)
+                if not isinstance(exc, driver().Error | OSError):
+                    raise
+                if attempt + 1 == _TRIES:
+                    raise BackendUnavailableError("connections to Redshift break at once") from exc
+            else:
+                return connection
+        raise AssertionError("unreachable")
 
     def _take(self) -> Connection:
         until = time.monotonic() + self._wait

@@ -11,17 +11,18 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final, TypeAlias
 
-from spectra.adapters.aws.redshift import evidence, exporting
+from spectra.adapters.aws.redshift import evidence
 from spectra.adapters.aws.redshift.checks import check
-from spectra.adapters.aws.redshift.connections import Connections, authorized
-from spectra.adapters.aws.redshift.failures import job_error, sessions_end
+from spectra.adapters.aws.redshift.connections import Connections
+from spectra.adapters.aws.redshift.exporting import Exporter
+from spectra.adapters.aws.redshift.failures import job_error
 from spectra.adapters.aws.redshift.ledger_store import Ledger
 from spectra.adapters.aws.redshift.loading import Loader
 from spectra.adapters.aws.redshift.options import RedshiftOptions
 from spectra.adapters.aws.redshift.queries import Queries
 from spectra.adapters.aws.redshift.work import Stopped, Work, WorkError, told
-from spectra.domain import Column, Effect, ExportSpec, LoadSpec, Session, Spec
-from spectra.errors import BackendUnavailableError, ClosedError, InvalidCursorError
+from spectra.domain import Effect, ExportSpec, LoadSpec, Session, Spec
+from spectra.errors import ClosedError, InvalidCursorError
 from spectra.ports import (
     Clock,
     Execution,
@@ -74,12 +75,11 @@ class RedshiftExecutor(Executor, QueryRunner):
         connections: int = 8,
         clock: Clock | None = None,
     ) -> None:
-        self._results = results
-        self._options = options
         self._clock = clock or SystemClock()
         self._connections = Connections(connect, limit=connections)
         self._control = Connections(connect, limit=_CONTROL)
         self._ledger = Ledger(self._control, options.ledger_schema, self._clock)
+        self._exporter = Exporter(self._connections, self._control, results, options)
         self._loader = Loader(self._ledger, results, options)
         self._queries = Queries(self._connections, self._end_session)
         self._limit = connections
@@ -105,7 +105,9 @@ class RedshiftExecutor(Executor, QueryRunner):
         self._alive()
         if self._work(task) is None:
             self.ready()  # what stands in the way of all work is said here, at once
-            work = self._submit(task, self._export if isinstance(task.spec, ExportSpec) else self._load)
+            work = self._submit(
+                task, self._exporter.export if isinstance(task.spec, ExportSpec) else self._load
+            )
             if isinstance(task.spec, ExportSpec):
                 # A process that ends now would otherwise leave nothing that goes on.
                 work.begun.wait(_BEGIN_WAIT)
@@ -134,7 +136,7 @@ class RedshiftExecutor(Executor, QueryRunner):
                 return row.execution(task.label)
             if row is not None and row.state == "closed":
                 return Execution(status=Status.CANCELLED, handle=task.label)
-        with self._control.lend("spectra:poll") as connection:
+        with self._control.ask("spectra:poll") as connection:
             found = evidence.statements(connection, task)
         if any(one.live for one in found):
             return Execution(status=Status.RUNNING, handle=task.label)
@@ -149,10 +151,13 @@ class RedshiftExecutor(Executor, QueryRunner):
     def _ended(self, task: Task, found: list[evidence.Statement]) -> Execution | None:
         """What became of an UNLOAD; None if the history does not say."""
         last = next((one for one in found if one.kind == "UNLOAD"), None)
-        if last is None or (last.status in ("running", "queued", "planning", "returning")):
+        if last is None:
+            # Its query may have been refused when it was looked at.
+            last = next((one for one in found if one.kind == "SELECT" and one.status == "failed"), None)
+        if last is None or last.status in ("running", "queued", "planning", "returning"):
             return None
         if last.status == "success":
-            self._submit(task, self._finish)
+            self._submit(task, self._exporter.finish)
             return Execution(status=Status.RUNNING, handle=task.label)
         if last.status == "canceled":
             return Execution(status=Status.CANCELLED, handle=task.label)
@@ -203,7 +208,7 @@ class RedshiftExecutor(Executor, QueryRunner):
 
     def _end_session(self, session_id: int, *, terminate: bool = False) -> None:
         try:
-            with self._control.lend("spectra:cancel") as connection:
+            with self._control.ask("spectra:cancel") as connection:
                 evidence.cancel_session(connection, session_id, terminate=terminate)
         except ClosedError:
             raise
@@ -214,7 +219,7 @@ class RedshiftExecutor(Executor, QueryRunner):
         """End what other processes run of the job, this attempt or earlier ones; whether nothing runs."""
         until = time.monotonic() + _CANCEL_WAIT
         while True:
-            with self._control.lend("spectra:cancel") as connection:
+            with self._control.ask("spectra:cancel") as connection:
                 live = [one for one in evidence.job_statements(connection, task) if one.live]
                 for one in live:
                     late = until - time.monotonic() < _CANCEL_WAIT - _TERMINATE_AFTER
@@ -257,7 +262,7 @@ class RedshiftExecutor(Executor, QueryRunner):
             for task in running.values()
             if isinstance(task.spec, ExportSpec) and task.claimed_at < older_than
         }
-        with self._control.lend("spectra:known") as connection:
+        with self._control.ask("spectra:known") as connection:
             for one in evidence.running_exports(connection):
                 tenant, job, attempt = evidence.labelled(one.label) or ("", "", 0)
                 if (tenant, job) not in self._forgotten:
@@ -326,89 +331,13 @@ class RedshiftExecutor(Executor, QueryRunner):
             execution = exc.execution or Execution(status=Status.FAILED, handle=label, error=exc.error)
         except BaseException as exc:
             execution = Execution(status=Status.FAILED, handle=label, error=told(exc, label))
+        if execution.error is not None and execution.error.code == "CANCELLED":
+            execution = Execution(status=Status.CANCELLED, handle=label)  # by another process, or a person
         work.end(execution)
 
     def _load(self, work: Work) -> Execution:
         with self._connections.lend(work.task.label) as connection, work.using(connection):
             return self._loader.load(work)
-
-    def _export(self, work: Work) -> Execution:
-        task = work.task
-        spec = task.spec
-        assert isinstance(spec, ExportSpec)
-        columns: tuple[Column, ...] | None = None
-        try:
-            with self._connections.lend(task.label) as connection, work.using(connection):
-                begun = next(
-                    (one for one in evidence.statements(connection, task) if one.kind == "UNLOAD"), None
-                )
-                if begun is None:
-                    with authorized(connection, task.session):
-                        columns = exporting.columns_of(connection, spec)
-                        sql = exporting.statement(task, columns, self._options)
-                        work.check()
-                        work.begun.set()
-                        connection.run(sql)
-        except Exception as exc:
-            if isinstance(exc, Stopped | WorkError):
-                raise
-            if not sessions_end(exc):
-                if work.stopping:
-                    raise Stopped from exc
-                raise
-            return self._watched(work, exc)
-        if begun is not None:
-            return self._watched(work, None)
-        return self._finished(task, columns)
-
-    def _watched(self, work: Work, cause: BaseException | None) -> Execution:
-        """Follow an UNLOAD whose session is not ours any more: it may well go on."""
-        since = time.monotonic()
-        while True:
-            try:
-                with self._control.lend("spectra:poll") as connection:
-                    found = evidence.statements(connection, work.task)
-                    for one in found:
-                        if one.live and work.stopping:
-                            evidence.cancel_session(connection, one.session_id, terminate=True)
-            except BackendUnavailableError:
-                if self._closed or time.monotonic() - since > _GRACE.total_seconds() * 10:
-                    raise
-                found = []
-            last = next((one for one in found if one.kind == "UNLOAD"), None)
-            if last is not None and last.status == "success":
-                return self._finished(work.task, None)
-            if last is not None and not last.live and last.status in ("failed", "canceled", "running"):
-                if work.stopping or last.status == "canceled":
-                    raise Stopped
-                if last.status == "failed" and last.error:
-                    return Execution(
-                        status=Status.FAILED, handle=work.task.label, error=job_error(last.error)
-                    )
-            if last is None or not last.live:
-                if work.stopping and last is None:
-                    raise Stopped
-                if time.monotonic() - since > _GRACE.total_seconds() / 6:
-                    error = (
-                        told(cause, work.task.label)
-                        if cause is not None
-                        else job_error("server socket closed")
-                    )
-                    return Execution(status=Status.FAILED, handle=work.task.label, error=error)
-            time.sleep(_LOOK / 2)
-
-    def _finish(self, work: Work) -> Execution:
-        return self._finished(work.task, None)
-
-    def _finished(self, task: Task, columns: tuple[Column, ...] | None) -> Execution:
-        execution = exporting.finish(task, self._results, columns)
-        if execution is None:
-            assert isinstance(task.spec, ExportSpec)
-            with self._connections.lend(task.label) as connection, authorized(connection, task.session):
-                columns = exporting.columns_of(connection, task.spec)
-            execution = exporting.finish(task, self._results, columns)
-            assert execution is not None
-        return execution
 
 
 def _known(tenant_id: str, job_id: str, attempt: int, since: datetime) -> Known:

@@ -9,22 +9,127 @@ from __future__ import annotations
 import csv
 import io
 import json
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO, Final
 
-from spectra.adapters.aws.redshift.connections import Connection
+from spectra.adapters.aws.redshift import evidence
+from spectra.adapters.aws.redshift.connections import Connection, Connections, authorized
+from spectra.adapters.aws.redshift.failures import job_error, sessions_end
 from spectra.adapters.aws.redshift.options import RedshiftOptions
 from spectra.adapters.aws.redshift.types import type_name
 from spectra.adapters.aws.redshift.unload import MANIFEST, Query, describe, unload
-from spectra.adapters.aws.redshift.work import refusal
+from spectra.adapters.aws.redshift.work import Stopped, Work, WorkError, refusal, told
 from spectra.domain import Column, ContentType, Counts, ExportSpec, Files, LineEnding, Part
-from spectra.errors import InvalidSpecError, ObjectNotFoundError, SqlSyntaxError
+from spectra.errors import BackendUnavailableError, InvalidSpecError, ObjectNotFoundError, SqlSyntaxError
 from spectra.ports import Execution, ResultStore, Status, Task
 from spectra.records.unpacking import packer, unpacked
 
-__all__ = ["columns_of", "finish", "statement"]
+__all__ = ["Exporter", "columns_of", "finish", "statement"]
 
 _BLOCK: Final = 1 << 20
+
+
+_LOOK: Final = 0.5
+_UNSEEN: Final = 5.0
+"""Seconds after which a statement that the history does not show never reached the server."""
+_UNREACHABLE: Final = 300.0
+
+
+class Exporter:
+    """Runs exports on *connections*, and asks for them over *control*."""
+
+    def __init__(
+        self, connections: Connections, control: Connections, results: ResultStore, options: RedshiftOptions
+    ) -> None:
+        self._connections, self._control = connections, control
+        self._results = results
+        self._options = options
+
+    def export(self, work: Work) -> Execution:
+        """Do the export of *work*, or follow the one that was begun before.
+
+        Raises:
+            WorkError: it cannot be done.
+            Stopped: it was cancelled.
+        """
+        task = work.task
+        spec = task.spec
+        assert isinstance(spec, ExportSpec)
+        columns: tuple[Column, ...] | None = None
+        try:
+            with self._connections.lend(task.label) as connection, work.using(connection):
+                begun = next(
+                    (one for one in evidence.statements(connection, task) if one.kind == "UNLOAD"), None
+                )
+                if begun is None:
+                    with authorized(connection, task.session):
+                        columns = columns_of(connection, spec)
+                        sql = statement(task, columns, self._options)
+                        work.check()
+                        work.begun.set()
+                        connection.run(sql)
+        except Exception as exc:
+            if isinstance(exc, Stopped | WorkError):
+                raise
+            if not sessions_end(exc):
+                if work.stopping:
+                    raise Stopped from exc
+                raise
+            return self._watched(work, exc)
+        if begun is not None:
+            return self._watched(work, None)
+        return self._finished(task, columns)
+
+    def _watched(self, work: Work, cause: BaseException | None) -> Execution:
+        """Follow an UNLOAD whose session is not ours any more: it may well go on."""
+        since = time.monotonic()
+        while True:
+            try:
+                with self._control.ask("spectra:poll") as connection:
+                    found = evidence.statements(connection, work.task)
+                    for one in found:
+                        if one.live and work.stopping:
+                            evidence.cancel_session(connection, one.session_id, terminate=True)
+            except BackendUnavailableError:
+                if time.monotonic() - since > _UNREACHABLE:
+                    raise
+                found = []
+            last = next((one for one in found if one.kind == "UNLOAD"), None)
+            if last is not None and last.status == "success":
+                return self._finished(work.task, None)
+            if last is not None and not last.live and last.status in ("failed", "canceled", "running"):
+                if work.stopping or last.status == "canceled":
+                    raise Stopped
+                if last.status == "failed" and last.error:
+                    return Execution(
+                        status=Status.FAILED, handle=work.task.label, error=job_error(last.error)
+                    )
+            if last is None or not last.live:
+                if work.stopping and last is None:
+                    raise Stopped
+                if time.monotonic() - since > _UNSEEN:
+                    error = (
+                        told(cause, work.task.label)
+                        if cause is not None
+                        else job_error("server socket closed")
+                    )
+                    return Execution(status=Status.FAILED, handle=work.task.label, error=error)
+            time.sleep(_LOOK)
+
+    def finish(self, work: Work) -> Execution:
+        """Tell what a finished UNLOAD of another process has written."""
+        return self._finished(work.task, None)
+
+    def _finished(self, task: Task, columns: tuple[Column, ...] | None) -> Execution:
+        execution = finish(task, self._results, columns)
+        if execution is None:
+            assert isinstance(task.spec, ExportSpec)
+            with self._connections.lend(task.label) as connection, authorized(connection, task.session):
+                columns = columns_of(connection, task.spec)
+            execution = finish(task, self._results, columns)
+            assert execution is not None
+        return execution
 
 
 def columns_of(connection: Connection, spec: ExportSpec) -> tuple[Column, ...]:

@@ -42,7 +42,7 @@ class Ledger:
         with self._lock:
             if self._made:
                 return
-            with self._connections.lend("spectra:ledger") as connection:
+            with self._connections.ask("spectra:ledger") as connection:
                 for statement in self.sql.create():
                     _again(connection, statement)
             self._made = True
@@ -69,13 +69,13 @@ class Ledger:
     def row(self, task: Task) -> Row | None:
         """The row, as far as it is committed."""
         self.prepare()
-        with self._connections.lend("spectra:ledger") as connection:
+        with self._connections.ask("spectra:ledger") as connection:
             return _row(connection.run(self.sql.find(task)))
 
     def delete(self, tenant_id: str, job_id: str) -> None:
         """Remove the row of a job."""
         self.prepare()
-        with self._connections.lend("spectra:ledger") as connection:
+        with self._connections.ask("spectra:ledger") as connection:
             for (number,) in connection.run(self.sql.find_anywhere(tenant_id, job_id)):
                 table = self.sql.tables()[int(number)]
                 self._transact(connection, table, [self.sql.delete(table, tenant_id, job_id)], _OPEN_WAIT)
@@ -83,7 +83,7 @@ class Ledger:
     def page(self, older_than: datetime, after: tuple[str, str]) -> Page[Known]:
         """Rows opened before *older_than*, in order of (tenant, job), beginning *after* one."""
         self.prepare()
-        with self._connections.lend("spectra:ledger") as connection:
+        with self._connections.ask("spectra:ledger") as connection:
             rows = connection.run(self.sql.page(older_than, after, _PAGE + 1))
         items = tuple(
             Known(
@@ -102,7 +102,7 @@ class Ledger:
     def _change(self, task: Task, statements: list[str], wait: float) -> Row:
         assert isinstance(task.spec, LoadSpec)
         self.prepare()
-        with self._connections.lend("spectra:ledger") as connection:
+        with self._connections.ask("spectra:ledger") as connection:
             table = self.sql.table(task.spec)
             row = _row(self._transact(connection, table, [*statements, self.sql.find(task)], wait))
         if row is None:

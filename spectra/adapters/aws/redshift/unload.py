@@ -111,15 +111,17 @@ class Query:
                 items[-1].append(token)
         return [_direction(item) for item in items if item]
 
-    def wrapped(self, columns: Sequence[Column], *, ordered: bool, json: bool) -> str:
+    def wrapped(self, columns: Sequence[Column], *, ordered: bool, spec: ExportSpec) -> str:
         """The query inside another SELECT, which may have no LIMIT; *ordered*: in the same order.
+
+        The columns are as *spec* has them in files, as far as UNLOAD does not see to that itself.
 
         Raises:
             SqlSyntaxError: the order cannot be said outside.
         """
         names = [f"c{i}" for i in range(1, len(columns) + 1)]
         chosen = ", ".join(
-            f"{_json_boolean(name) if json and column.type == _BOOLEAN else name} AS {quote(column.name)}"
+            f"{_value(name, column, spec)} AS {quote(column.name)}"
             for name, column in zip(names, columns, strict=True)
         )
         inner, order = self.sql, ""
@@ -167,14 +169,13 @@ def unload(
         SqlSyntaxError: what was asked for cannot be said.
         InvalidSpecError: columns that a file of this kind cannot have.
     """
-    json = spec.content_type is ContentType.JSON
     names = [column.name for column in columns]
     if spec.content_type is not ContentType.CSV and len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise InvalidSpecError("query", f"has two columns {twice!r}; give them different names")
     ordered = spec.single_file and bool(query.order())
-    if query.limited or (json and any(column.type == _BOOLEAN for column in columns)):
-        sql = query.wrapped(columns, ordered=ordered, json=json)
+    if query.limited or any(_value("", column, spec) for column in columns):
+        sql = query.wrapped(columns, ordered=ordered, spec=spec)
     else:
         sql = query.sql
     said = [
@@ -187,7 +188,7 @@ def unload(
         said.append(f"DELIMITER AS {text(spec.delimiter)}")
         if spec.header:
             said.append("HEADER")
-        if spec.null_token is not None:
+        if spec.null_token is not None and "\\" not in spec.null_token:
             said.append(f"NULL AS {text(spec.null_token)}")
     if spec.compression is not Compression.NONE:
         said.append(str(spec.compression))
@@ -199,9 +200,21 @@ def unload(
 _QUOTE: Final = "'"
 
 
-def _json_boolean(name: str) -> str:
-    # UNLOAD writes booleans as t and f; as SUPER they are what JSON has for them.
-    return f"CASE WHEN {name} THEN JSON_PARSE('true') WHEN NOT {name} THEN JSON_PARSE('false') END"
+def _value(name: str, column: Column, spec: ExportSpec) -> str:
+    """The column *name* as files have it; without a name, only whether that differs."""
+    boolean = column.type == _BOOLEAN
+    if spec.content_type is ContentType.JSON and boolean:
+        # UNLOAD writes booleans as t and f; as SUPER they are what JSON has for them.
+        return f"CASE WHEN {name} THEN JSON_PARSE('true') WHEN NOT {name} THEN JSON_PARSE('false') END"
+    if spec.content_type is ContentType.CSV and spec.null_token is not None and "\\" in spec.null_token:
+        # How UNLOAD reads a backslash in its own options nobody could say.
+        shown = f"CASE WHEN {name} THEN 't' WHEN NOT {name} THEN 'f' END" if boolean else _cast(name)
+        return f"COALESCE({shown}, {_without_backslash(spec.null_token)})"
+    return name
+
+
+def _cast(name: str) -> str:
+    return f"CAST({name} AS VARCHAR(65535))"
 
 
 def _output(item: list[_Token], columns: Sequence[Column]) -> str | None:

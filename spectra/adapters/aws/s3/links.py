@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 from urllib.parse import parse_qs, quote, urlsplit
 
+from spectra.ports.clock import SystemClock
 from spectra.ports.result_store import Link, UploadTarget
 
 __all__ = ["get", "post", "put"]
@@ -62,11 +63,12 @@ def _signed(
     client: Any, expires_at: datetime, sign: Callable[[int], _T], end: Callable[[_T], datetime]
 ) -> tuple[_T, datetime]:
     """What *sign* makes for as many seconds as end no later than asked, and when it ends."""
+    # The server judges by real time, and the signature is made by the machine's: no other clock counts.
     until = expires_at
     credentials = _credentials_end(client)
     if credentials is not None:
         until = min(until, credentials)
-    seconds = min(max(math.floor((until - datetime.now(UTC)).total_seconds()) + 1, 1), _LONGEST)
+    seconds = min(max(math.floor((until - SystemClock().now()).total_seconds()) + 1, 1), _LONGEST)
     while True:
         # The signature's own clock stands at whole seconds, and may have moved on by one.
         made = sign(seconds)

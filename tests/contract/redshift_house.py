@@ -1,0 +1,35 @@
+"""Tables of a local Redshift, as its host sees them."""
+
+from __future__ import annotations
+
+from spectra.sql.literals import literal
+from spectra.testing import ExecutorHarness
+
+
+class RedshiftHarness(ExecutorHarness):
+    """Tables beside the gateway; two users who may read and write them."""
+
+    user = "current_user"
+
+    def __init__(self, executor, results, redshift):
+        self.executor, self.results, self.redshift = executor, results, redshift
+        for session in self.sessions:
+            redshift.user_exists(session.db_user)
+
+    def create(self, table, columns, rows=()):
+        self.redshift.run(f"create table {table} ({', '.join(map(' '.join, columns.items()))})")
+        self.redshift.run(f"grant all on {table} to public")
+        for some in batched(list(rows), 500):
+            values = ", ".join("(" + ", ".join(sql_value(v) for v in row) + ")" for row in some)
+            self.redshift.run(f"insert into {table} values {values}")
+
+    def rows(self, table):
+        return self.redshift.typed(f"select * from {table}")
+
+
+def batched(rows, size):
+    return [rows[at : at + size] for at in range(0, len(rows), size)]
+
+
+def sql_value(value):
+    return literal(value, "redshift")

@@ -1,0 +1,384 @@
+"""`RedshiftExecutor` when connections break, servers refuse, and others ask."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+
+import attrs
+import pytest
+
+from spectra.adapters.aws.redshift import RedshiftExecutor
+from spectra.adapters.aws.s3 import S3ResultStore
+from spectra.domain import Category, Effect, ExportSpec, Session
+from spectra.errors import BackendUnavailableError, InvalidSpecError
+from spectra.ports import Query, Status
+from spectra.testing.contracts.executor_harness import Trial
+from spectra.testing.redshift import FaultKind
+from tests.contract.redshift_house import RedshiftHarness
+
+DATA = "id,name,price\n" + "".join(f"{number},n{number},0.5\n" for number in range(50))
+
+
+@pytest.fixture
+def trial(redshift, local_s3, bucket, prefix):
+    results = S3ResultStore(bucket, prefix=prefix, client=local_s3.client)
+    with results, RedshiftExecutor(results, redshift.parameters) as executor:
+        yield Trial(RedshiftHarness(executor, results, redshift))
+    redshift.faults.clear()
+
+
+@pytest.fixture
+def other(trial, redshift):
+    """An executor of another process, as far as anybody can tell."""
+    with RedshiftExecutor(trial.results, redshift.parameters) as executor:
+        yield executor
+
+
+def until(executor, task, *statuses, wait=30.0):
+    end = time.monotonic() + wait
+    while (execution := executor.poll(task, wait=1)).status not in statuses:
+        assert time.monotonic() < end, execution
+    return execution
+
+
+# ---- exports ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("pattern", ["^UNLOAD", "LIMIT 0"])
+def test_a_connection_that_breaks_before_an_export_is_a_transient_failure(trial, redshift, pattern) -> None:
+    task = trial.task(ExportSpec(query="select 1 as a"))
+    redshift.faults.add(FaultKind.DROP_BEFORE, pattern)
+    execution = trial.done(task)
+    assert execution.status is Status.FAILED
+    assert execution.error.retryable
+    assert trial.done(trial.again(task, 2)).status is Status.SUCCEEDED
+
+
+def test_connections_that_break_at_once_are_replaced(trial, redshift) -> None:
+    redshift.faults.add(FaultKind.DROP_BEFORE, "SET query_group", times=2)
+    assert trial.export("select 1 as a").status is Status.SUCCEEDED
+    redshift.faults.add(FaultKind.DROP_BEFORE, "SET query_group", times=99)
+    with pytest.raises(BackendUnavailableError):
+        trial.executor.poll(trial.task(ExportSpec(query="select 1 as a")))
+
+
+def test_an_export_goes_on_when_its_connection_breaks(trial, redshift) -> None:
+    task = trial.task(ExportSpec(query="select 1 as a"))
+    redshift.faults.add(FaultKind.DROP_AFTER, "^UNLOAD")
+    execution = trial.done(task)
+    assert execution.status is Status.SUCCEEDED, execution.error
+    assert trial.records(execution, task.spec) == [{"a": "1"}]
+    given = [one for one in redshift.statements if one.label == task.label and one.sql.startswith("UNLOAD")]
+    assert len(given) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "category", "code"),
+    [
+        (FaultKind.S3_DENIED, Category.PERMISSION, "S3_ACCESS_DENIED"),
+        (FaultKind.DISK_FULL, Category.RESOURCE, "DISK_FULL"),
+        (FaultKind.SERIALIZATION, Category.TRANSIENT, "SERIALIZATION_CONFLICT"),
+        (FaultKind.SESSION_KILLED, Category.TRANSIENT, "CONNECTION_LOST"),
+    ],
+)
+@pytest.mark.parametrize("state", ["XX000", "53100"])
+def test_what_the_server_refuses_is_told_as_what_it_is(trial, redshift, kind, category, code, state) -> None:
+    redshift.behaviour.full_state = state
+    redshift.faults.add(kind, "^UNLOAD")
+    try:
+        execution = trial.export("select 1 as a")
+    finally:
+        redshift.behaviour.full_state = "XX000"
+    assert execution.status is Status.FAILED
+    assert (execution.error.code, execution.error.category) == (code, category)
+
+
+def test_another_process_follows_and_finishes_an_export(trial, other, redshift) -> None:
+    for query, rows in (("select 1 as a", 1), ("select 1 as a limit 0", 0)):
+        task = trial.task(ExportSpec(query=query))
+        redshift.faults.add(FaultKind.DELAY, "^UNLOAD", seconds=1.5)
+        trial.executor.start(task)
+        assert other.poll(task).status is Status.RUNNING
+        execution = until(other, task, Status.SUCCEEDED, Status.FAILED)
+        assert execution.status is Status.SUCCEEDED, execution.error
+        assert execution.counts.total == rows
+        assert [column.name for column in execution.results.columns] == ["a"]
+        # Asked to begin it, it finds it begun.
+        with RedshiftExecutor(trial.results, redshift.parameters) as third:
+            third.start(task)
+            assert until(third, task, Status.SUCCEEDED).counts.total == rows
+    given = [one for one in redshift.statements if one.label == task.label and one.sql.startswith("UNLOAD")]
+    assert len(given) == 1
+
+
+def test_another_process_hears_why_an_export_failed(trial, other, redshift) -> None:
+    task = trial.task(ExportSpec(query="select 1 / 0 as a from (select 1)"))
+    assert trial.done(task).error.details["sql_state"] == "22012"
+    execution = other.poll(task)
+    assert execution.status is Status.FAILED
+    assert not execution.error.retryable
+    assert "division by zero" in execution.error.message
+
+
+def test_another_process_ends_an_export(trial, other, redshift) -> None:
+    task = trial.task(ExportSpec(query=trial.endless()))
+    trial.executor.start(task)
+    until(other, task, Status.RUNNING)
+    time.sleep(0.5)
+    assert other.cancel(task) is Effect.NONE
+    assert until(trial.executor, task, Status.CANCELLED, wait=15)
+    assert other.poll(task).status is Status.CANCELLED
+
+
+def test_a_cancel_ends_nothing_of_others(trial, other, redshift) -> None:
+    spec = ExportSpec(query=trial.endless())
+    mine, job10 = trial.task(spec, job=f"a_{trial.mark}"), trial.task(spec, job=f"ab{trial.mark}")
+    later = trial.again(mine, 11)
+    for task in (mine, job10, later):
+        trial.executor.start(task)
+    time.sleep(0.5)
+    assert other.cancel(trial.again(mine, 1)) is Effect.NONE
+    until(trial.executor, mine, Status.CANCELLED)
+    assert trial.executor.poll(job10, wait=0.5).status is Status.RUNNING
+    assert trial.executor.poll(later, wait=0.5).status is Status.RUNNING
+    for task in (job10, later):
+        trial.executor.cancel(task)
+
+
+def test_lost_is_said_after_the_grace_only(trial, other, redshift) -> None:
+    task = trial.task(ExportSpec(query="select 1 as a"))
+    load = trial.task(trial.insert(trial.table()), DATA)
+    for one in (task, load):
+        assert other.poll(one).status is Status.RUNNING
+        late = attrs.evolve(one, claimed_at=datetime.now(UTC) - timedelta(seconds=31))
+        assert other.poll(late).status is Status.LOST
+
+
+@pytest.mark.parametrize("idle", [False, True])
+def test_views_that_lag_do_not_make_an_export_lost(trial, other, redshift, idle) -> None:
+    redshift.behaviour.history_lag, redshift.behaviour.idle_looking = 2.0, idle
+    try:
+        task = trial.task(ExportSpec(query="select 1 as a"))
+        redshift.faults.add(FaultKind.DELAY, "^UNLOAD", seconds=1)
+        trial.executor.start(task)
+        seen = set()
+        end = time.monotonic() + 20
+        while Status.SUCCEEDED not in seen and time.monotonic() < end:
+            seen.add(other.poll(task).status)
+            time.sleep(0.1)
+    finally:
+        redshift.behaviour.history_lag, redshift.behaviour.idle_looking = 0.0, False
+    assert seen == {Status.RUNNING, Status.SUCCEEDED}
+
+
+# ---- loads ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [FaultKind.DROP_BEFORE, FaultKind.SESSION_KILLED, FaultKind.DROP_AFTER])
+@pytest.mark.parametrize(
+    "pattern", ["^COPY", "SET state = 'applied'", '^INSERT INTO "t', "SET outcome", "^COMMIT"]
+)
+@pytest.mark.parametrize("lost", ["at once", "at the end"])
+def test_a_load_whose_connection_breaks_is_applied_once(trial, redshift, kind, pattern, lost) -> None:
+    table = trial.table()
+    task = trial.task(trial.insert(table), DATA)
+    redshift.behaviour.lost_client = lost
+    # The ledger's own short transactions end with COMMIT, too.
+    redshift.faults.add(kind, pattern)
+    try:
+        execution = trial.done(task) if pattern != "^COMMIT" else commit_breaks(trial, redshift, task, kind)
+    finally:
+        redshift.behaviour.lost_client = "at once"
+    rows = len(trial.harness.rows(table))
+    if execution.status is Status.SUCCEEDED:
+        assert rows == 50
+        assert execution.counts.succeeded == 50
+    else:
+        assert execution.error.retryable, execution.error
+        assert rows == 0
+    if (kind, pattern) == (FaultKind.DROP_AFTER, "^COMMIT"):
+        assert execution.status is Status.SUCCEEDED
+    redshift.faults.clear()
+    assert trial.done(trial.again(task, 2)).status is Status.SUCCEEDED
+    assert len(trial.harness.rows(table)) == 50
+
+
+def commit_breaks(trial, redshift, task, kind):
+    """Let the COMMIT of the load itself break: the one after its outcome was written."""
+    redshift.faults.clear()
+    redshift.faults.add(FaultKind.DELAY, "SET outcome", seconds=0.5)
+    trial.executor.start(task)
+    end = time.monotonic() + 20
+    while not any("SET outcome" in one.sql and one.label == task.label for one in redshift.statements):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    redshift.faults.add(kind, "^COMMIT")
+    return until(trial.executor, task, Status.SUCCEEDED, Status.FAILED)
+
+
+@pytest.mark.parametrize("pattern", ["^LOCK", '^INSERT INTO "t', "^COMMIT", "SET state = 'applied'"])
+def test_no_conflict_reaches_a_load(trial, redshift, pattern) -> None:
+    table = trial.table()
+    redshift.faults.add(FaultKind.SERIALIZATION, pattern, times=4)
+    execution = trial.load(table, DATA)
+    assert execution.status is Status.SUCCEEDED, execution.error
+    assert len(trial.harness.rows(table)) == 50
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"), [(FaultKind.S3_DENIED, "S3_ACCESS_DENIED"), (FaultKind.DISK_FULL, "DISK_FULL")]
+)
+def test_a_load_that_the_server_refuses_changes_nothing(trial, redshift, kind, code) -> None:
+    table = trial.table()
+    for pattern in ("^COPY", '^INSERT INTO "t'):
+        redshift.faults.add(kind, pattern)
+        execution = trial.load(table, DATA)
+        assert (execution.status, execution.error.code) == (Status.FAILED, code)
+        assert trial.harness.rows(table) == []
+
+
+def test_another_process_hears_of_an_applied_load(trial, other) -> None:
+    task = trial.task(trial.insert(trial.table(), max_failed_records=2), DATA + "x,y,z\n")
+    done = trial.done(task)
+    assert done.status is Status.SUCCEEDED
+    told = other.poll(task)
+    assert (told.status, told.counts, told.failed_records) == (
+        Status.SUCCEEDED,
+        done.counts,
+        done.failed_records,
+    )
+    assert other.cancel(task) is Effect.APPLIED
+
+
+def test_another_process_ends_a_load(trial, other, redshift) -> None:
+    table = trial.table()
+    task = trial.task(trial.insert(table), DATA)
+    redshift.faults.add(FaultKind.DELAY, "^COPY", seconds=20)
+    trial.executor.start(task)
+    end = time.monotonic() + 10
+    while not any(one.label == task.label and one.sql.startswith("COPY") for one in redshift.statements):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    assert other.poll(task).status is Status.RUNNING
+    effect = other.cancel(task)
+    while effect is Effect.PENDING:
+        effect = other.cancel(task)
+    assert effect is Effect.NONE
+    assert until(trial.executor, task, Status.CANCELLED, Status.FAILED)
+    assert trial.done(trial.again(task, 2)).status is Status.CANCELLED
+    assert trial.harness.rows(table) == []
+
+
+def test_a_ledger_that_is_held_makes_a_cancel_wait_no_longer_than_some_seconds(trial, redshift) -> None:
+    import redshift_connector
+
+    table = trial.table()
+    task = trial.task(trial.insert(table), DATA)
+    assert trial.done(task).status is Status.SUCCEEDED
+    later = trial.task(trial.insert(table), DATA)
+    ledger = trial.executor._ledger.sql.table(task.spec)
+    with redshift_connector.connect(**redshift.parameters) as holder:
+        holder.cursor().execute(f"LOCK TABLE {ledger}")
+        begun = time.monotonic()
+        assert trial.executor.cancel(later) is Effect.PENDING
+        assert time.monotonic() - begun < 15
+    assert trial.executor.cancel(later) is Effect.NONE
+
+
+def test_the_ledger_is_locked_before_anything_else(trial, redshift) -> None:
+    task = trial.task(trial.insert(trial.table()), DATA)
+    redshift.statements.clear()
+    assert trial.done(task).status is Status.SUCCEEDED
+    for label in {one.label for one in redshift.statements}:
+        words = [one.sql.split()[0] for one in redshift.statements if one.label == label]
+        assert words.count("BEGIN") == words.count("COMMIT")
+        for at, word in enumerate(words):
+            if word == "BEGIN":
+                assert words[at + 1] == "LOCK"
+
+
+# ---- sessions and connections ------------------------------------------------------------------------
+
+
+def test_groups_are_those_of_the_user(trial, redshift) -> None:
+    redshift.user_exists("grouped")
+    with contextlib.suppress(Exception):
+        redshift.run("CREATE GROUP readers")
+    redshift.run("ALTER GROUP readers ADD USER grouped")
+    spec = ExportSpec(query="select current_user as u")
+    with pytest.raises(InvalidSpecError):
+        trial.executor.check(spec, Session(None, ("readers",)))
+    good = trial.done(trial.task(spec, session=Session("grouped", ("readers",))))
+    assert trial.records(good, spec) == [{"u": "grouped"}]
+    bad = trial.done(trial.task(spec, session=Session("grouped", ("writers",))))
+    assert (bad.status, bad.error.code, bad.error.retryable) == (Status.FAILED, "PERMISSION_DENIED", False)
+
+
+def test_a_tenant_may_do_what_its_user_may(trial, redshift) -> None:
+    table = trial.table([(1, "a", None)])
+    redshift.run(f"REVOKE ALL ON {table} FROM PUBLIC")
+    session = trial.harness.sessions[0]
+    export = trial.done(trial.task(ExportSpec(query=f"select * from {table}"), session=session))
+    assert (export.status, export.error.code) == (Status.FAILED, "PERMISSION_DENIED")
+    redshift.run(f"GRANT SELECT ON {table} TO {session.db_user}")
+    load = trial.done(trial.task(trial.insert(table), DATA, session=session))
+    assert (load.status, load.error.code) == (Status.FAILED, "PERMISSION_DENIED")
+    redshift.run(f"GRANT INSERT ON {table} TO {session.db_user}")
+    load = trial.done(trial.task(trial.insert(table), DATA, session=session))
+    assert load.status is Status.SUCCEEDED, load.error
+    assert len(trial.harness.rows(table)) == 51
+
+
+def test_statements_of_the_ledger_run_as_the_worker(trial, redshift) -> None:
+    task = trial.task(trial.insert(trial.table()), DATA, session=trial.harness.sessions[0])
+    assert trial.done(task).status is Status.SUCCEEDED
+    rows = redshift.run(
+        f"SELECT username, query_text FROM redshift_local.queries WHERE query_label LIKE '%{task.job_id}%'"
+    )
+    users = {True: set(), False: set()}
+    for user, sql in rows:
+        if sql.startswith(("COPY", "INSERT", "CREATE TEMP")) or "ledger_" in sql:
+            users["ledger_" in sql].add(user)
+    assert users == {True: {redshift.user}, False: {task.session.db_user}}
+
+
+def test_connections_are_bounded(trial, redshift) -> None:
+    with RedshiftExecutor(trial.results, redshift.parameters, connections=2) as executor:
+        query = Query(
+            tenant_id="t",
+            sql="select pg_backend_pid() as p, pg_sleep(0.2)",
+            limit=1,
+            timeout=30,
+            query_id="q",
+        )
+        found = []
+        threads = [
+            threading.Thread(target=lambda: found.append(executor.query(query).rows[0][0])) for _ in range(8)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(found) == 8
+        assert len(set(found)) <= 2
+
+
+def test_a_connection_that_died_in_the_pool_is_replaced(trial, redshift, monkeypatch) -> None:
+    monkeypatch.setattr("spectra.adapters.aws.redshift.connections._IDLE", 0.0)
+    query = Query(tenant_id="t", sql="select pg_backend_pid() as p", limit=1, timeout=30, query_id="q")
+    (pid,) = trial.executor.query(query).rows[0]
+    redshift.end_session(pid, terminate=True)
+    (other,) = trial.executor.query(query).rows[0]
+    assert other != pid
+
+
+def test_no_server_is_a_backend_that_is_unavailable(trial) -> None:
+    nowhere = {"host": "127.0.0.1", "port": 1, "database": "dev", "user": "u", "password": "p", "ssl": False}
+    with RedshiftExecutor(trial.results, nowhere) as executor:
+        with pytest.raises(BackendUnavailableError):
+            executor.ready()
+        with pytest.raises(BackendUnavailableError):
+            executor.start(trial.task(ExportSpec(query="select 1")))

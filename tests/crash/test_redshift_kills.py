@@ -1,0 +1,193 @@
+"""Processes that work on Redshift are killed while the statement runs; others find the work.
+
+Three times each; fifty times with ``SPECTRA_THOROUGH=1``. Statements take five seconds and more.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import os
+import pickle
+import random
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+
+import attrs
+import pytest
+
+from spectra.adapters.aws.redshift import RedshiftExecutor
+from spectra.adapters.aws.s3 import S3ResultStore
+from spectra.domain import ExportSpec
+from spectra.ports import Status
+from spectra.testing.contracts.executor_harness import Trial
+from spectra.testing.redshift import FaultKind, Isolation, LocalRedshift
+from spectra.testing.s3 import LocalS3
+from tests.contract.redshift_house import RedshiftHarness
+
+THOROUGH = bool(os.environ.get("SPECTRA_THOROUGH"))
+TIMES = 50 if THOROUGH else 3
+AT_ONCE = 5
+LENGTH = 5.0
+
+
+@pytest.fixture(scope="module")
+def local_s3():
+    with LocalS3() as server:
+        server.create_bucket("crash")
+        yield server
+
+
+@pytest.fixture(scope="module")
+def redshift(local_s3):
+    with LocalRedshift(local_s3.client()) as server:
+        yield server
+
+
+@pytest.fixture
+def trial(redshift, local_s3, tmp_path):
+    results = S3ResultStore("crash", prefix=f"{tmp_path.name}/", client=local_s3.client)
+    with results, RedshiftExecutor(results, redshift.parameters, connections=AT_ONCE + 3) as executor:
+        yield Trial(RedshiftHarness(executor, results, redshift))
+    redshift.faults.clear()
+
+
+def killed(trial, redshift, local_s3, tmp_path, task, after: float) -> None:
+    """Let another process begin *task*, and kill it *after* seconds of its statement."""
+    path = tmp_path / f"{task.job_id}.pickle"
+    facts = {
+        "task": task,
+        "redshift": redshift.parameters,
+        "bucket": "crash",
+        "prefix": f"{tmp_path.name}/",
+        "s3": {
+            "endpoint_url": local_s3.endpoint,
+            "aws_access_key_id": local_s3.access_key,
+            "aws_secret_access_key": local_s3.secret_key,
+            "region_name": local_s3.region,
+        },
+    }
+    path.write_bytes(pickle.dumps(facts))
+    command = [sys.executable, "-m", "tests.crash.redshift_child", str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout.readline() == "ready\n"
+        child.stdin.write("go\n")
+        child.stdin.flush()
+        until = time.monotonic() + 60
+        word = "UNLOAD" if isinstance(task.spec, ExportSpec) else "COPY"
+        while not any(s.label == task.label and s.sql.startswith(word) for s in list(redshift.statements)):
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        time.sleep(after)
+        assert child.poll() is None
+        child.send_signal(signal.SIGKILL)
+
+
+def followed(trial, task):
+    """What another process is told, until it is no longer that the work runs."""
+    until = time.monotonic() + 90
+    while (execution := trial.executor.poll(task, wait=5)).status is Status.RUNNING:
+        assert time.monotonic() < until
+    return execution
+
+
+def moments(count):
+    """Evenly over the statement, shuffled."""
+    found = [LENGTH * (number + 0.5) / count * 0.9 for number in range(count)]
+    random.Random(4).shuffle(found)
+    return found
+
+
+def test_an_export_whose_starter_is_killed_is_finished_by_others(trial, redshift, local_s3, tmp_path) -> None:
+    def one(after):
+        task = trial.task(ExportSpec(query="select generate_series(1, 1000) as n"))
+        redshift.faults.add(FaultKind.DELAY, f"(?s)^UNLOAD.*{task.job_id}", seconds=LENGTH)
+        killed(trial, redshift, local_s3, tmp_path, task, after)
+        execution = followed(trial, task)
+        assert execution.status is Status.SUCCEEDED, execution.error
+        assert len(trial.records(execution, task.spec)) == 1000
+        return task
+
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        tasks = list(pool.map(one, moments(TIMES)))
+    for task in tasks:
+        given = [s for s in redshift.statements if s.label == task.label and s.sql.startswith("UNLOAD")]
+        assert len(given) == 1
+
+
+@pytest.mark.parametrize("lost", ["at once", "at the end"])
+def test_a_load_whose_starter_is_killed_is_applied_once(trial, redshift, local_s3, tmp_path, lost) -> None:
+    redshift.behaviour.lost_client = lost
+    data = "id,name,price\n" + "".join(f"{n},n,0.5\n" for n in range(200))
+
+    def one(after):
+        table = trial.table()
+        task = trial.task(trial.insert(table), data)
+        step = random.choice(
+            [f"^COPY.*{task.job_id}", f'^INSERT INTO "{table}"', f"SET outcome.*{task.job_id}"]
+        )
+        redshift.faults.add(FaultKind.DELAY, f"(?s){step}", seconds=LENGTH)
+        killed(trial, redshift, local_s3, tmp_path, task, after)
+        # The grace is over when a worker comes back to the job.
+        late = attrs.evolve(task, claimed_at=datetime.now(UTC) - timedelta(minutes=1))
+        execution = followed(trial, late)
+        attempt = 1
+        while execution.status is not Status.SUCCEEDED:
+            assert execution.status in (Status.LOST, Status.CANCELLED, Status.FAILED), execution
+            assert attempt < 5
+            trial.executor.cancel(trial.again(late, attempt), close_ledger=False)
+            attempt += 1
+            execution = trial.done(trial.again(late, attempt))
+        assert execution.counts.succeeded == 200
+        assert len(trial.harness.rows(table)) == 200
+        return task
+
+    try:
+        with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+            tasks = list(pool.map(one, moments(TIMES)))
+    finally:
+        redshift.behaviour.lost_client = "at once"
+    for task in tasks:
+        for attempt in range(1, 6):
+            label = trial.again(task, attempt).label
+            given = [s for s in redshift.statements if s.label == label and s.sql.startswith("COPY")]
+            assert len(given) <= 1
+
+
+@pytest.mark.parametrize("isolation", list(Isolation))
+def test_two_workers_apply_a_load_once(local_s3, tmp_path, isolation) -> None:
+    """Attempts 1 and 2 of a load meet at the ledger, each having staged; and loads of many tables at once."""
+    times = 200 if THOROUGH else 15
+    with LocalRedshift(local_s3.client()) as redshift:
+        redshift.behaviour.isolation = isolation
+        results = S3ResultStore("crash", prefix=f"{tmp_path.name}/", client=local_s3.client)
+        first, second = (RedshiftExecutor(results, redshift.parameters, connections=20) for _ in range(2))
+        with results, first, second:
+            trial = Trial(RedshiftHarness(first, results, redshift))
+            won = []
+            for _ in range(times):
+                table = trial.table()
+                task = trial.task(trial.insert(table), "id,name,price\n1,a,\n2,b,\n")
+                both = (first, task), (second, trial.again(task, 2))
+                for executor, one in both:
+                    executor.start(one)
+                ends = []
+                for executor, one in both:
+                    while (execution := executor.poll(one, wait=10)).status is Status.RUNNING:
+                        pass
+                    ends.append(execution.status)
+                assert Status.SUCCEEDED in ends
+                assert set(ends) <= {Status.SUCCEEDED, Status.CANCELLED}
+                assert len(trial.harness.rows(table)) == 2
+                won.append(tuple(ends))
+            tables = [trial.table() for _ in range(20)]
+            tasks = [trial.task(trial.insert(table), "id,name,price\n1,a,\n") for table in tables]
+            for task in tasks:
+                first.start(task)
+            for task, table in zip(tasks, tables, strict=True):
+                while (execution := first.poll(task, wait=10)).status is Status.RUNNING:
+                    pass
+                assert execution.status is Status.SUCCEEDED, execution.error
+                assert len(trial.harness.rows(table)) == 1
