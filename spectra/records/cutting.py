@@ -70,7 +70,13 @@ def fields(data: bytes, delimiter: str) -> list[str]:
 
 
 def _lines(stream: BinaryIO) -> Iterator[bytes]:
-    begin = stream.read(_BLOCK)
+    begin = b""
+    # Of a stream that gives little at a time, or between CR and LF, nothing could be told.
+    while len(begin) < _BLOCK or begin.endswith(b"\r"):
+        more = stream.read(_BLOCK)
+        if not more:
+            break
+        begin += more
     if b"\r" in begin and b"\n" not in begin:
         # Lines that end in CR alone, as old programs write them.
         yield from _split(stream, begin, b"\r")

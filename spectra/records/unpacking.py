@@ -15,6 +15,7 @@ from spectra.errors import MissingExtraError
 __all__ = ["BrokenFileError", "Reader", "Writer", "packed_as", "packer", "unpacked"]
 
 _BLOCK: Final = 1 << 18
+_PLAIN: Final = 1 << 20
 _MAGIC: Final = {
     Compression.GZIP: b"\x1f\x8b",
     Compression.ZSTD: b"\x28\xb5\x2f\xfd",
@@ -72,7 +73,10 @@ def _blocks(stream: Reader, compression: Compression) -> Iterator[bytes]:
                     if begun and not block.startswith(_MAGIC[compression][:1]):
                         raise BrokenFileError(f"the {compression} file goes on after its end")
                     current, begun = fresh(), True
-                yield current.decompress(block)
+                # A small block may unpack to gigabytes: never all of it at once.
+                yield current.decompress(block, _PLAIN)
+                while not current.eof and (rest := _more(current)) is not None:
+                    yield current.decompress(rest, _PLAIN)
                 if not current.eof:
                     break
                 block, current = current.unused_data, None
@@ -88,6 +92,14 @@ def _blocks(stream: Reader, compression: Compression) -> Iterator[bytes]:
         raise BrokenFileError(f"the {compression} file is broken: {exc}") from exc
     if current is not None:
         raise BrokenFileError(f"the {compression} file ends too early")
+
+
+def _more(current: Any) -> bytes | None:
+    """What to give to get the rest of what it has; None if it needs more of the file."""
+    tail = getattr(current, "unconsumed_tail", None)
+    if tail is not None:  # zlib's own
+        return bytes(tail) or None
+    return None if current.needs_input else b""
 
 
 def _unpacker(compression: Compression) -> Callable[[], Any]:

@@ -46,7 +46,9 @@ class Rule:
         """Whether this is it."""
         if self.inner is not None and found.inner == self.inner and not self.pattern:
             return True
-        return bool(self.pattern) and re.search(self.pattern, found.all, re.IGNORECASE) is not None
+        return (
+            bool(self.pattern) and re.search(self.pattern, found.all, re.IGNORECASE | re.DOTALL) is not None
+        )
 
 
 RULES: Final = (
@@ -160,7 +162,7 @@ RULES: Final = (
         "facts 6.3",
     ),
     Rule(
-        r"does not exist|syntax error|is ambiguous|not supported|must appear in the GROUP BY",
+        r"does not exist|syntax error|multiple commands|is ambiguous|not supported|must appear in the GROUP BY",
         "QUERY_ERROR",
         _C.VALIDATION,
         "facts 6.3",
