@@ -8,7 +8,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from spectra.adapters.aws.redshift.failures import job_error, sessions_end
@@ -17,7 +17,7 @@ from spectra.errors import BackendError, BackendUnavailableError, ClosedError, M
 from spectra.sql.identifiers import quote
 from spectra.sql.literals import literal
 
-__all__ = ["Connection", "Connections", "NotInGroupsError", "authorized", "driver"]
+__all__ = ["Connection", "Connections", "NotInGroupsError", "StatementError", "authorized", "driver"]
 
 _log = logging.getLogger(__name__)
 _IDLE: Final = 60.0
@@ -68,6 +68,33 @@ class Connection:
     def value(self, sql: str) -> Any:
         """Run a statement that has one value."""
         return self.run(sql)[0][0]
+
+    def transaction(
+        self, statements: Sequence[str], check: Callable[[], None] = lambda: None
+    ) -> list[tuple[Any, ...]]:
+        """Run *statements* in one transaction, *check* before each and before the end; rows of the last.
+
+        Raises:
+            StatementError: one of them failed; everything was rolled back, unless the connection broke.
+        """
+        at = 0
+        rows: list[tuple[Any, ...]] = []
+        try:
+            self.run("BEGIN")
+            for at, statement in enumerate(statements):  # noqa: B007 - it is told
+                check()
+                rows = self.run(statement)
+            at = len(statements)
+            check()
+            self.run("COMMIT")
+        except BaseException as exc:
+            if not self.broken:
+                with contextlib.suppress(Exception):
+                    self.run("ROLLBACK")
+            if isinstance(exc, driver().Error | OSError):
+                raise StatementError(at) from exc
+            raise
+        return rows
 
     def _execute(self, sql: str) -> Any:
         self.statements += 1
@@ -318,6 +345,20 @@ class Connections:
             connection.close()
         for connection in lent:
             connection.abandon()
+
+
+class StatementError(Exception):
+    """The statement number *at* of a transaction failed; ``__cause__`` says why. The last is COMMIT."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__(at)
+        self.at = at
+
+    @property
+    def cause(self) -> BaseException:
+        """What was raised."""
+        assert self.__cause__ is not None
+        return self.__cause__
 
 
 class NotInGroupsError(Exception):

@@ -24,7 +24,7 @@ from spectra.ports import Execution, Task
 from spectra.sql.identifiers import quote
 from spectra.sql.literals import literal
 
-__all__ = ["LedgerSql", "Row"]
+__all__ = ["LedgerSql", "Row", "guard"]
 
 TABLES: Final = 16
 
@@ -100,6 +100,15 @@ class LedgerSql:
             f" WHERE {_is(task)} AND state = 'open' AND attempt = {task.attempt}"
         )
 
+    def check_flipped(self, task: Task) -> str:
+        """After `flip`: fails on purpose, unless it was done just now."""
+        return guard(
+            f"SELECT count(*) FROM {self._table(task)} WHERE {_is(task)} AND state = 'applied'"
+            f" AND attempt = {task.attempt} AND outcome IS NULL",
+            1,
+            "superseded",
+        )
+
     def settle(self, task: Task, execution: Execution) -> str:
         """After `flip`: keep what the load came to."""
         return (
@@ -161,6 +170,14 @@ class LedgerSql:
             f"INSERT INTO {table} (tenant_id, job_id, attempt, state, target, opened_at) SELECT {values}"
             f" WHERE NOT EXISTS (SELECT 1 FROM {table} WHERE {_is(task)})"
         )
+
+
+def guard(count: str, wanted: int, word: str) -> str:
+    """A statement that fails, with *word* in its text, unless the query *count* gives *wanted*."""
+    return (
+        f"SELECT CAST(CASE WHEN g.n = {wanted} THEN '{wanted}' ELSE 'spectra: {word}' END AS INTEGER)"
+        f" FROM (SELECT ({count}) AS n) AS g"
+    )
 
 
 def _is(task: Task) -> str:

@@ -8,7 +8,7 @@ import time
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from spectra.adapters.aws.redshift.connections import Connection, Connections
+from spectra.adapters.aws.redshift.connections import Connection, Connections, StatementError
 from spectra.adapters.aws.redshift.failures import is_cancel, is_conflict, sessions_end
 from spectra.adapters.aws.redshift.ledger import LedgerSql, Row
 from spectra.domain import Effect, LoadSpec
@@ -116,24 +116,16 @@ class Ledger:
         connection.run(f"SET statement_timeout TO {round(wait * 1000)}")
         for attempt in range(_TRIES):
             try:
-                connection.run("BEGIN")
-                connection.run(self.sql.lock(table))
-                rows: list[tuple[Any, ...]] = []
-                for statement in statements:
-                    rows = connection.run(statement)
-                connection.run("COMMIT")
-            except Exception as exc:
+                return connection.transaction([self.sql.lock(table), *statements])
+            except StatementError as failed:
+                exc = failed.cause
                 if connection.broken or sessions_end(exc):
                     raise BackendUnavailableError("the connection to Redshift broke at the ledger") from exc
-                with contextlib.suppress(Exception):
-                    connection.run("ROLLBACK")
                 if is_cancel(exc):
                     raise LedgerBusyError from exc
                 if attempt + 1 == _TRIES or not is_conflict(exc):
-                    raise
+                    raise exc from None
                 time.sleep(0.05 * 2**attempt)
-            else:
-                return rows
         raise AssertionError("unreachable")
 
 

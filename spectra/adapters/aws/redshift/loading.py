@@ -10,8 +10,9 @@ from typing import Any, Final
 import attrs
 
 from spectra.adapters.aws.redshift import load_sql
-from spectra.adapters.aws.redshift.connections import authorized
-from spectra.adapters.aws.redshift.failures import is_conflict, job_error, sessions_end
+from spectra.adapters.aws.redshift.connections import StatementError, authorized
+from spectra.adapters.aws.redshift.failures import is_cancel, is_conflict, job_error, sessions_end
+from spectra.adapters.aws.redshift.ledger import guard
 from spectra.adapters.aws.redshift.ledger_store import Ledger
 from spectra.adapters.aws.redshift.load_errors import LoadErrors, copy_errors
 from spectra.adapters.aws.redshift.load_reports import Numbering, Reports
@@ -24,6 +25,7 @@ from spectra.errors import ObjectNotFoundError
 from spectra.ports import Execution, ResultStore, Status
 from spectra.records.head import Head, UploadError, head
 from spectra.records.reports import Failure
+from spectra.sql.identifiers import quote
 
 __all__ = ["Loader"]
 
@@ -242,45 +244,47 @@ class Loader:
     def _apply(self, work: Work, sql: LoadSql, found: _Found) -> Execution:
         """The one transaction that changes the table and the ledger; a conflict begins it again."""
         execution = _succeeded(work, sql.spec, found)
+        steps = self._steps(work, sql, found, execution)
+        names = list(steps)
         for attempt in range(_TRIES):
             try:
-                self._transaction(work, sql, found, execution)
-            except Exception as exc:
-                connection = work.connection
-                if connection.broken or sessions_end(exc):
-                    raise
-                with contextlib.suppress(Exception):
-                    connection.run("ROLLBACK")
+                work.connection.transaction(list(steps.values()), work.check)
+            except StatementError as failed:
+                exc = failed.cause
+                if work.connection.broken or sessions_end(exc):
+                    raise exc from None
+                if not (is_conflict(exc) or is_cancel(exc)) and failed.at < len(names):
+                    if names[failed.at] == "superseded":
+                        raise Stopped from exc
+                    if names[failed.at] == "changed":
+                        raise _Changed from exc
                 if attempt + 1 == _TRIES or work.stopping or not is_conflict(exc):
-                    raise
+                    raise exc from None
                 time.sleep(random.uniform(0.5, 1) * 0.1 * 2**attempt)  # noqa: S311 - only to keep apart
             else:
                 return execution
         raise AssertionError("unreachable")
 
-    def _transaction(self, work: Work, sql: LoadSql, found: _Found, execution: Execution) -> None:
-        task, ledger, connection = work.task, self._ledger.sql, work.connection
+    def _steps(self, work: Work, sql: LoadSql, found: _Found, execution: Execution) -> dict[str, str]:
+        """The statements of that transaction. No one depends on what another one found: two fail on purpose."""
+        task, ledger = work.task, self._ledger.sql
         assert isinstance(task.spec, LoadSpec)
-        work.run("BEGIN")
-        work.run(ledger.lock(ledger.table(task.spec)))
-        if connection.changed(ledger.flip(task)) != 1:
-            connection.run("ROLLBACK")
-            raise Stopped
+        user = task.session.db_user
+        steps = {
+            "lock": ledger.lock(ledger.table(task.spec)),
+            "flip": ledger.flip(task),
+            "superseded": ledger.check_flipped(task),
+        }
         if found.total - found.failed - found.superseded > 0:
-            with authorized(connection, task.session):
-                self._check_again(work, sql, found)
-                work.run(sql.change(found.source))
-        work.run(ledger.settle(task, execution))
-        work.check()
-        connection.run("COMMIT")
-
-    def _check_again(self, work: Work, sql: LoadSql, found: _Found) -> None:
-        """What depends on the table must still be as it was found."""
-        if not sql.needs_match:
-            return
-        source = NUMBERED if found.source == GOOD else STAGE
-        if work.run(sql.count_unmatched(source))[0][0]:
-            raise _Changed
+            if user is not None:
+                steps["become"] = f"SET SESSION AUTHORIZATION {quote(user)}"
+            if sql.needs_match:
+                source = NUMBERED if found.source == GOOD else STAGE
+                steps["changed"] = guard(sql.count_unmatched(source), 0, "changed")
+            steps["change"] = sql.change(found.source)
+            if user is not None:
+                steps["return"] = "SET SESSION AUTHORIZATION DEFAULT"
+        return steps | {"settle": ledger.settle(task, execution)}
 
 
 def _failure(sql: LoadSql, fault: int) -> Failure:
