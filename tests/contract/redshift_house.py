@@ -6,6 +6,10 @@ from spectra.sql.literals import literal
 from spectra.testing import ExecutorHarness
 
 
+TARGET = {"ClusterIdentifier": "local", "Database": "dev", "DbUser": "spectra"}
+"""What the Data API calls the local Redshift."""
+
+
 class RedshiftHarness(ExecutorHarness):
     """Tables beside the gateway; two users who may read and write them."""
 

@@ -1,15 +1,15 @@
-"""Both executors, which are query runners too, keep the promises."""
+"""The executors, which are query runners too, keep the promises."""
 
 from __future__ import annotations
 
 import pytest
 
-from spectra.adapters.aws.redshift import RedshiftExecutor
+from spectra.adapters.aws.redshift import RedshiftDataExecutor, RedshiftExecutor
 from spectra.adapters.aws.s3 import S3ResultStore
 from spectra.adapters.embedded import DirectoryResultStore, DuckDBExecutor
 from spectra.adapters.memory import MemoryExecutor, MemoryResultStore
 from spectra.testing import ExecutorContract, ExecutorHarness, QueryRunnerContract
-from tests.contract.redshift_house import RedshiftHarness
+from tests.contract.redshift_house import TARGET, RedshiftHarness
 
 
 class LocalHarness(ExecutorHarness):
@@ -52,4 +52,12 @@ class TestRedshiftExecutor(ExecutorContract, QueryRunnerContract):
     def harness(self, redshift, local_s3, bucket, prefix):
         results = S3ResultStore(bucket, prefix=prefix, client=local_s3.client)
         with results, RedshiftExecutor(results, redshift.parameters) as executor:
+            yield RedshiftHarness(executor, results, redshift)
+
+
+class TestRedshiftDataExecutor(ExecutorContract, QueryRunnerContract):
+    @pytest.fixture
+    def harness(self, redshift, local_s3, bucket, prefix):
+        results = S3ResultStore(bucket, prefix=prefix, client=local_s3.client)
+        with results, RedshiftDataExecutor(results, redshift.data_client, TARGET) as executor:
             yield RedshiftHarness(executor, results, redshift)

@@ -18,6 +18,7 @@ import attrs
 from spectra.errors import MissingExtraError
 from spectra.testing.redshift.backend import Backend
 from spectra.testing.redshift.catalog import Catalog
+from spectra.testing.redshift.data_api import DataApi
 from spectra.testing.redshift.gateway import Gateway
 from spectra.testing.redshift.protocol import ServerError
 from spectra.testing.redshift.storage import Storage
@@ -109,6 +110,7 @@ class LocalRedshift:
         self.catalog = Catalog(self._backend("postgres", self.database), self.behaviour)
         self._admin = self._backend("postgres", self.database)
         self.gateway = Gateway(self)
+        self.data_api = DataApi(self)
         return self
 
     def _restart(self) -> None:
@@ -137,6 +139,7 @@ class LocalRedshift:
         if self._postgres is None:
             return
         self.gateway.close()
+        self.data_api.close()
         self.catalog.close()
         self._admin.close()
         self._stack.close()
@@ -165,6 +168,18 @@ class LocalRedshift:
             "password": self.passwords.get(user, ""),
             "ssl": False,
         }
+
+    def data_client(self) -> Any:
+        """A boto3 client of its Data API."""
+        import boto3
+
+        return boto3.client(
+            "redshift-data",
+            endpoint_url=self.data_api.endpoint,
+            aws_access_key_id="local",
+            aws_secret_access_key="local",  # noqa: S106 - nobody checks it
+            region_name="us-east-1",
+        )
 
     # ---- for tests ------------------------------------------------------------------------------------
 
@@ -215,7 +230,7 @@ class LocalRedshift:
 
     def end_session(self, pid: int, *, terminate: bool) -> bool:
         """Cancel what session *pid* runs, or end it; whether there is one."""
-        found = self.gateway.end(pid, terminate=terminate)
+        found = self.gateway.end(pid, terminate=terminate) or self.data_api.end(pid, terminate=terminate)
         if found and not terminate:
             self.run(f"SELECT pg_cancel_backend({pid})")
         elif found:

@@ -5,19 +5,17 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+from spectra.adapters.aws.redshift.connection import Connection, driver
 from spectra.adapters.aws.redshift.failures import job_error, sessions_end
-from spectra.domain import Session
-from spectra.errors import BackendError, BackendUnavailableError, ClosedError, MissingExtraError
-from spectra.sql.identifiers import quote
+from spectra.errors import BackendError, BackendUnavailableError, ClosedError
 from spectra.sql.literals import literal
 
-__all__ = ["Connection", "Connections", "NotInGroupsError", "StatementError", "authorized", "driver"]
+__all__ = ["Connections"]
 
 _log = logging.getLogger(__name__)
 _IDLE: Final = 60.0
@@ -25,147 +23,6 @@ _IDLE: Final = 60.0
 _STATEMENTS: Final = 2_000
 """What a connection runs before it is replaced: the driver keeps the text of each statement."""
 _TRIES: Final = 3
-
-
-def driver() -> Any:
-    """redshift_connector.
-
-    Raises:
-        MissingExtraError: it is not installed.
-    """
-    try:
-        import redshift_connector
-    except ModuleNotFoundError as exc:
-        raise MissingExtraError("aws", exc.name or "") from exc
-    return redshift_connector
-
-
-class Connection:
-    """One connection, in autocommit: what is sent is what runs."""
-
-    def __init__(self, raw: Any) -> None:
-        self._raw = raw
-        self._raw.autocommit = True
-        self.used_at = time.monotonic()
-        self.statements = 0
-        self.broken = False
-        self.session_id = int(self.value("SELECT pg_backend_pid()"))
-
-    def run(self, sql: str) -> list[tuple[Any, ...]]:
-        """Run one statement; its rows. What the driver raises is not translated."""
-        return self.described(sql)[1]
-
-    def described(self, sql: str) -> tuple[list[tuple[str, int]], list[tuple[Any, ...]]]:
-        """Run one statement; names and type numbers of its columns, and its rows."""
-        cursor = self._execute(sql)
-        columns = [(_name(column[0]), int(column[1])) for column in cursor.description or ()]
-        return columns, [tuple(row) for row in cursor.fetchall()] if columns else []
-
-    def changed(self, sql: str) -> int:
-        """Run one statement; how many rows it changed, -1 if the server did not say."""
-        return int(self._execute(sql).rowcount)
-
-    def value(self, sql: str) -> Any:
-        """Run a statement that has one value."""
-        return self.run(sql)[0][0]
-
-    def transaction(
-        self, statements: Sequence[str], check: Callable[[], None] = lambda: None
-    ) -> list[tuple[Any, ...]]:
-        """Run *statements* in one transaction, *check* before each and before the end; rows of the last.
-
-        Raises:
-            StatementError: one of them failed; everything was rolled back, unless the connection broke.
-        """
-        at = 0
-        rows: list[tuple[Any, ...]] = []
-        try:
-            self.run("BEGIN")
-            for at, statement in enumerate(statements):  # noqa: B007 - it is told
-                check()
-                rows = self.run(statement)
-            at = len(statements)
-            check()
-            self.run("COMMIT")
-        except BaseException as exc:
-            if not self.broken:
-                with contextlib.suppress(Exception):
-                    self.run("ROLLBACK")
-            if isinstance(exc, driver().Error | OSError):
-                raise StatementError(at) from exc
-            raise
-        return rows
-
-    def _execute(self, sql: str) -> Any:
-        self.statements += 1
-        cursor = self._raw.cursor()
-        try:
-            cursor.execute(sql)
-        except BaseException as exc:
-            # After an answer of the server the connection is as good as before.
-            self.broken = self.broken or not _answered(exc)
-            raise
-        finally:
-            self.used_at = time.monotonic()
-        return cursor
-
-    def notices(self) -> list[str]:
-        """What the server said lately beside its answers, the newest last."""
-        return [str(one.get(b"M", b""), "utf-8", "replace") for one in self._raw.notices]
-
-    @property
-    def in_transaction(self) -> bool:
-        """Whether a transaction is open."""
-        return bool(self._raw.in_transaction)
-
-    def alive(self) -> bool:
-        """Whether the server still answers."""
-        with contextlib.suppress(Exception):
-            with self.within(5.0):
-                return bool(self.value("SELECT 1") == 1)
-        return False
-
-    @contextlib.contextmanager
-    def within(self, seconds: float) -> Iterator[None]:
-        """Wait for the socket no longer than this; then the connection is broken."""
-        sock = self._socket()
-        if sock is None:
-            yield
-            return
-        sock.settimeout(seconds)
-        try:
-            yield
-        finally:
-            with contextlib.suppress(OSError):
-                sock.settimeout(None)
-
-    def abandon(self) -> None:
-        """Break the connection, from any thread: whoever waits for it is told."""
-        self.broken = True
-        sock = self._socket()
-        if sock is not None:
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-
-    def _socket(self) -> socket.socket | None:
-        # The driver has no public way to its socket, and none to end a statement.
-        found = getattr(self._raw, "_usock", None)
-        return found if isinstance(found, socket.socket) else None
-
-    def close(self) -> None:
-        """Leave."""
-        if self.broken:
-            self.abandon()
-        with contextlib.suppress(Exception):
-            self._raw.close()
-
-
-def _name(name: Any) -> str:
-    return name.decode() if isinstance(name, bytes) else str(name)
-
-
-def _answered(exc: BaseException) -> bool:
-    return bool(exc.args) and isinstance(exc.args[0], dict) and exc.args[0].get("S") != "FATAL"
 
 
 class Connections:
@@ -189,7 +46,7 @@ class Connections:
         self._process = os.getpid()
 
     @contextlib.contextmanager
-    def lend(self, label: str) -> Iterator[Connection]:
+    def lend(self, label: str, *, keep: bool = True) -> Iterator[Connection]:
         """A connection whose statements carry *label*.
 
         Raises:
@@ -345,61 +202,3 @@ class Connections:
             connection.close()
         for connection in lent:
             connection.abandon()
-
-
-class StatementError(Exception):
-    """The statement number *at* of a transaction failed; ``__cause__`` says why. The last is COMMIT."""
-
-    def __init__(self, at: int) -> None:
-        super().__init__(at)
-        self.at = at
-
-    @property
-    def cause(self) -> BaseException:
-        """What was raised."""
-        assert self.__cause__ is not None
-        return self.__cause__
-
-
-class NotInGroupsError(Exception):
-    """The session's user is not in the groups that it names."""
-
-
-@contextlib.contextmanager
-def authorized(connection: Connection, session: Session) -> Iterator[None]:
-    """Run as the session's user.
-
-    Raises:
-        NotInGroupsError: the user is in none of the groups that the session names.
-    """
-    if session.db_user is None:
-        yield
-        return
-    _check_groups(connection, session)
-    connection.run(f"SET SESSION AUTHORIZATION {quote(session.db_user)}")
-    try:
-        yield
-    finally:
-        if not connection.broken and not (connection.in_transaction and _failed(connection)):
-            connection.run("SET SESSION AUTHORIZATION DEFAULT")
-
-
-def _check_groups(connection: Connection, session: Session) -> None:
-    if not session.db_groups:
-        return
-    names = ", ".join(literal(name, "redshift") for name in session.db_groups)
-    found = connection.run(
-        "SELECT g.groname FROM pg_group g, pg_user u WHERE u.usesysid = ANY(g.grolist)"
-        f" AND u.usename = {literal(session.db_user, 'redshift')} AND g.groname IN ({names})"
-    )
-    missing = set(session.db_groups) - {str(row[0]) for row in found}
-    if missing:
-        raise NotInGroupsError(f"{session.db_user} is not in the group {min(missing)}")
-
-
-def _failed(connection: Connection) -> bool:
-    try:
-        connection.run("SELECT 1")
-    except Exception:
-        return True
-    return False

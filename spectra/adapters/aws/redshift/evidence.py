@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import attrs
 
-from spectra.adapters.aws.redshift.connections import Connection
+from spectra.adapters.aws.redshift.channel import Channel
 from spectra.ports import Task
 from spectra.sql.literals import literal
 
@@ -43,19 +43,19 @@ class Statement:
         return self.status in _LIVE and self.open
 
 
-def statements(connection: Connection, task: Task) -> list[Statement]:
+def statements(connection: Channel, task: Task) -> list[Statement]:
     """Those of one attempt, the newest first."""
     return _found(connection, f"q.query_label = {literal(task.label, 'redshift')}")
 
 
-def job_statements(connection: Connection, task: Task) -> list[Statement]:
+def job_statements(connection: Channel, task: Task) -> list[Statement]:
     """Those of this attempt and of earlier ones."""
     begin = task.label.rpartition("/")[0] + "/"
     found = _found(connection, f"q.query_label LIKE {literal(_pattern(begin), 'redshift')} ESCAPE '!'")
     return [one for one in found if (labelled(one.label) or ("", "", task.attempt + 1))[2] <= task.attempt]
 
 
-def running_exports(connection: Connection) -> list[Statement]:
+def running_exports(connection: Channel) -> list[Statement]:
     """Every UNLOAD with a label of ours that is being run."""
     found = _found(
         connection, "q.query_label LIKE '%:%/%/%' AND q.query_type = 'UNLOAD' AND q.status = 'running'"
@@ -73,7 +73,7 @@ def _pattern(begin: str) -> str:
     return re.sub(r"([!%_])", r"!\1", begin) + "%"
 
 
-def _found(connection: Connection, condition: str) -> list[Statement]:
+def _found(connection: Channel, condition: str) -> list[Statement]:
     rows = connection.run(
         f"SELECT {_COLUMNS} FROM sys_query_history q WHERE {condition} ORDER BY q.start_time DESC, q.query_id DESC LIMIT 200"
     )
@@ -94,7 +94,7 @@ def _found(connection: Connection, condition: str) -> list[Statement]:
     ]
 
 
-def _open(connection: Connection, sessions: set[int]) -> set[int]:
+def _open(connection: Channel, sessions: set[int]) -> set[int]:
     if not sessions:
         return set()
     listed = ", ".join(map(str, sorted(sessions)))
@@ -104,7 +104,7 @@ def _open(connection: Connection, sessions: set[int]) -> set[int]:
     return {int(row[0]) for row in rows}
 
 
-def cancel_session(connection: Connection, session_id: int, *, terminate: bool) -> None:
+def cancel_session(connection: Channel, session_id: int, *, terminate: bool) -> None:
     """End what a session runs, or the session; silent if it has ended."""
     function = "pg_terminate_backend" if terminate else "pg_cancel_backend"
     connection.run(f"SELECT {function}({session_id})")

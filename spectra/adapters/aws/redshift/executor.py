@@ -11,7 +11,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final, TypeAlias
 
-from spectra.adapters.aws.redshift import evidence
+from spectra.adapters.aws.redshift import evidence, known
+from spectra.adapters.aws.redshift.channel import Channels
 from spectra.adapters.aws.redshift.checks import check
 from spectra.adapters.aws.redshift.connections import Connections
 from spectra.adapters.aws.redshift.exporting import Exporter
@@ -44,7 +45,7 @@ _log = logging.getLogger(__name__)
 _Key: TypeAlias = tuple[str, str, int]
 
 REMEMBERED: Final = 1_000
-_GRACE: Final = timedelta(seconds=30)
+GRACE: Final = timedelta(seconds=30)
 _CONTROL: Final = 4
 _BEGIN_WAIT: Final = 10.0
 _CANCEL_WAIT: Final = 6.0
@@ -76,18 +77,21 @@ class RedshiftExecutor(Executor, QueryRunner):
         clock: Clock | None = None,
     ) -> None:
         self._clock = clock or SystemClock()
-        self._connections = Connections(connect, limit=connections)
-        self._control = Connections(connect, limit=_CONTROL)
+        self._connections, self._control = self._channels(connect, connections)
         self._ledger = Ledger(self._control, options.ledger_schema, self._clock)
         self._exporter = Exporter(self._connections, self._control, results, options)
         self._loader = Loader(self._ledger, results, options)
         self._queries = Queries(self._connections, self._end_session)
         self._limit = connections
         self._works: OrderedDict[_Key, tuple[Work, Future[None]]] = OrderedDict()
-        self._forgotten: set[tuple[str, str]] = set()
+        self._forgotten: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._pool: ThreadPoolExecutor | None = None
         self._lock = threading.Lock()
         self._closed = False
+
+    def _channels(self, connect: Any, limit: int) -> tuple[Channels, Channels]:
+        """Where tasks run, and where they are asked for and cancelled."""
+        return Connections(connect, limit=limit), Connections(connect, limit=_CONTROL)
 
     def check(self, spec: Spec, session: Session, /) -> None:
         check(spec, session)
@@ -130,12 +134,9 @@ class RedshiftExecutor(Executor, QueryRunner):
 
     def _asked(self, task: Task) -> Execution:
         """What the server knows of work that another process began."""
-        if isinstance(task.spec, LoadSpec):
-            row = self._ledger.row(task)
-            if row is not None and row.state == "applied":
-                return row.execution(task.label)
-            if row is not None and row.state == "closed":
-                return Execution(status=Status.CANCELLED, handle=task.label)
+        told = self._told_by_ledger(task)
+        if told is not None:
+            return told
         with self._control.ask("spectra:poll") as connection:
             found = evidence.statements(connection, task)
         if any(one.live for one in found):
@@ -144,9 +145,17 @@ class RedshiftExecutor(Executor, QueryRunner):
             ended = self._ended(task, found)
             if ended is not None:
                 return ended
-        if self._clock.now() - task.claimed_at < _GRACE:
+        if self._clock.now() - task.claimed_at < GRACE:
             return Execution(status=Status.RUNNING, handle=task.label)
         return Execution(status=Status.LOST, handle=task.label)
+
+    def _told_by_ledger(self, task: Task) -> Execution | None:
+        row = self._ledger.row(task) if isinstance(task.spec, LoadSpec) else None
+        if row is not None and row.state == "applied":
+            return row.execution(task.label)
+        if row is not None and row.state == "closed":
+            return Execution(status=Status.CANCELLED, handle=task.label)
+        return None
 
     def _ended(self, task: Task, found: list[evidence.Statement]) -> Execution | None:
         """What became of an UNLOAD; None if the history does not say."""
@@ -236,7 +245,9 @@ class RedshiftExecutor(Executor, QueryRunner):
             for key in [k for k in self._works if k[:2] == (tenant_id, job_id)]:
                 if self._works[key][0].done.is_set():
                     del self._works[key]
-            self._forgotten.add((tenant_id, job_id))
+            self._forgotten[tenant_id, job_id] = None
+            if len(self._forgotten) > REMEMBERED:
+                self._forgotten.popitem(last=False)
         self._ledger.delete(tenant_id, job_id)
 
     def known(self, *, older_than: datetime, cursor: str | None = None) -> Page[Known]:
@@ -250,24 +261,12 @@ class RedshiftExecutor(Executor, QueryRunner):
         page = self._ledger.page(older_than, after)
         with self._lock:
             running = {key[:2]: work.task for key, (work, _) in self._works.items() if not work.done.is_set()}
-        items = [_with_running(item, running.pop((item.tenant_id, item.job_id), None)) for item in page.items]
+        items = [known.with_running(item, running.get((item.tenant_id, item.job_id))) for item in page.items]
         if cursor is None:
             # Exports have no ledger row: the living ones come with the first page.
-            items += self._exports(running, older_than)
+            with self._control.ask("spectra:known") as connection:
+                items += known.exports(connection, running, older_than, self._forgotten)
         return Page(tuple(items), page.next_cursor)
-
-    def _exports(self, running: Mapping[tuple[str, str], Task], older_than: datetime) -> list[Known]:
-        items = {
-            (task.tenant_id, task.job_id): _known(task.tenant_id, task.job_id, task.attempt, task.claimed_at)
-            for task in running.values()
-            if isinstance(task.spec, ExportSpec) and task.claimed_at < older_than
-        }
-        with self._control.ask("spectra:known") as connection:
-            for one in evidence.running_exports(connection):
-                tenant, job, attempt = evidence.labelled(one.label) or ("", "", 0)
-                if (tenant, job) not in self._forgotten:
-                    items.setdefault((tenant, job), _known(tenant, job, attempt, older_than))
-        return list(items.values())
 
     def query(self, query: Query, /) -> QueryResult:
         self._alive()
@@ -338,15 +337,3 @@ class RedshiftExecutor(Executor, QueryRunner):
     def _load(self, work: Work) -> Execution:
         with self._connections.lend(work.task.label) as connection, work.using(connection):
             return self._loader.load(work)
-
-
-def _known(tenant_id: str, job_id: str, attempt: int, since: datetime) -> Known:
-    return Known(
-        tenant_id=tenant_id, job_id=job_id, attempt=attempt, running=True, state="running", since=since
-    )
-
-
-def _with_running(item: Known, task: Task | None) -> Known:
-    import attrs
-
-    return item if task is None else attrs.evolve(item, running=True)

@@ -14,7 +14,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO, Final
 
 from spectra.adapters.aws.redshift import evidence
-from spectra.adapters.aws.redshift.connections import Connection, Connections, authorized
+from spectra.adapters.aws.redshift.authorization import authorized
+from spectra.adapters.aws.redshift.channel import Channel, Channels
 from spectra.adapters.aws.redshift.failures import job_error, sessions_end
 from spectra.adapters.aws.redshift.options import RedshiftOptions
 from spectra.adapters.aws.redshift.types import type_name
@@ -40,7 +41,7 @@ class Exporter:
     """Runs exports on *connections*, and asks for them over *control*."""
 
     def __init__(
-        self, connections: Connections, control: Connections, results: ResultStore, options: RedshiftOptions
+        self, connections: Channels, control: Channels, results: ResultStore, options: RedshiftOptions
     ) -> None:
         self._connections, self._control = connections, control
         self._results = results
@@ -132,7 +133,7 @@ class Exporter:
         return execution
 
 
-def columns_of(connection: Connection, spec: ExportSpec) -> tuple[Column, ...]:
+def columns_of(connection: Channel, spec: ExportSpec) -> tuple[Column, ...]:
     """The columns of the query of *spec*, without running it."""
     found, _ = connection.described(describe(_query(spec)))
     return tuple(Column(name, type_name(number)) for name, number in found)

@@ -8,7 +8,7 @@ import time
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from spectra.adapters.aws.redshift.connections import Connection, Connections, StatementError
+from spectra.adapters.aws.redshift.channel import Channel, Channels, StatementError
 from spectra.adapters.aws.redshift.failures import is_cancel, is_conflict, sessions_end
 from spectra.adapters.aws.redshift.ledger import LedgerSql, Row
 from spectra.domain import Effect, LoadSpec
@@ -30,7 +30,7 @@ class LedgerBusyError(Exception):
 class Ledger:
     """Reads and writes the ledger of one warehouse, as the connections' own user."""
 
-    def __init__(self, connections: Connections, schema: str, clock: Clock) -> None:
+    def __init__(self, connections: Channels, schema: str, clock: Clock) -> None:
         self.sql = LedgerSql(schema)
         self._connections = connections
         self._clock = clock
@@ -110,13 +110,13 @@ class Ledger:
         return row
 
     def _transact(
-        self, connection: Connection, table: str, statements: list[str], wait: float
+        self, connection: Channel, table: str, statements: list[str], wait: float
     ) -> list[tuple[Any, ...]]:
         """The rows of the last statement; what conflicts is begun again."""
-        connection.run(f"SET statement_timeout TO {round(wait * 1000)}")
+        bound = f"SET LOCAL statement_timeout TO {round(wait * 1000)}"
         for attempt in range(_TRIES):
             try:
-                return connection.transaction([self.sql.lock(table), *statements])
+                return connection.transaction([bound, self.sql.lock(table), *statements])[-1][1]
             except StatementError as failed:
                 exc = failed.cause
                 if connection.broken or sessions_end(exc):
@@ -133,7 +133,7 @@ def _row(rows: list[tuple[Any, ...]]) -> Row | None:
     return Row.of(rows[0]) if rows else None
 
 
-def _again(connection: Connection, statement: str) -> None:
+def _again(connection: Channel, statement: str) -> None:
     """Two processes that make one table at once disturb each other in the catalog."""
     for attempt in range(_TRIES):
         try:

@@ -11,8 +11,9 @@ from typing import Any, Final
 
 import attrs
 
-from spectra.adapters.aws.redshift.connections import authorized
-from spectra.adapters.aws.redshift.failures import LOAD_ERRORS, job_error
+from spectra.adapters.aws.redshift.authorization import authorized
+from spectra.adapters.aws.redshift.failure_rules import LOAD_ERRORS
+from spectra.adapters.aws.redshift.failures import job_error
 from spectra.adapters.aws.redshift.load_sql import MAX_ERRORS, STAGE, LoadSql
 from spectra.adapters.aws.redshift.work import Work, refusal
 from spectra.domain import Category

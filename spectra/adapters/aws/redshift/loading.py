@@ -10,8 +10,9 @@ from typing import Any, Final
 import attrs
 
 from spectra.adapters.aws.redshift import load_sql
-from spectra.adapters.aws.redshift.connections import StatementError, authorized
-from spectra.adapters.aws.redshift.failures import is_cancel, is_conflict, job_error, sessions_end
+from spectra.adapters.aws.redshift.authorization import authorized
+from spectra.adapters.aws.redshift.channel import StatementError
+from spectra.adapters.aws.redshift.failures import is_cancel, is_conflict, is_refusal, job_error, sessions_end
 from spectra.adapters.aws.redshift.ledger import guard
 from spectra.adapters.aws.redshift.ledger_store import Ledger
 from spectra.adapters.aws.redshift.load_errors import LoadErrors, copy_errors
@@ -87,7 +88,7 @@ class Loader:
             if not (work.connection.broken or sessions_end(exc)):
                 if work.stopping:
                     raise Stopped from exc
-                if isinstance(exc, OSError) or type(exc).__module__.startswith("redshift_connector"):
+                if is_refusal(exc):
                     raise WorkError(job_error(exc, code="LOAD_ERROR")) from exc
                 raise
             return self._proved(work, exc)

@@ -6,13 +6,21 @@ import threading
 import time
 from typing import Any, Final
 
-from spectra.adapters.aws.redshift.connections import Connection, Connections, authorized
+from spectra.adapters.aws.redshift.authorization import NotInGroupsError, check_groups
+from spectra.adapters.aws.redshift.channel import Channel, Channels, Described, StatementError
 from spectra.adapters.aws.redshift.failures import is_cancel, job_error, sessions_end
 from spectra.adapters.aws.redshift.types import type_name
-from spectra.domain import Column
-from spectra.errors import BackendUnavailableError, ExecutorError, QueryTimeoutError
+from spectra.domain import Category, Column, JobError
+from spectra.errors import (
+    BackendUnavailableError,
+    ExecutorError,
+    InvalidSpecError,
+    QueryTimeoutError,
+    SpectraError,
+)
 from spectra.ports import Query, QueryResult
-from spectra.sql.literals import bind
+from spectra.sql.identifiers import quote
+from spectra.sql.literals import bind, literal
 
 __all__ = ["Queries"]
 
@@ -24,7 +32,7 @@ _GRACE: Final = 5.0
 class Queries:
     """Runs small reads over *connections*; *cancel* ends what a session runs."""
 
-    def __init__(self, connections: Connections, cancel: Any, group: str = "spectra") -> None:
+    def __init__(self, connections: Channels, cancel: Any, group: str = "spectra") -> None:
         self._connections = connections
         self._cancel = cancel
         self._group = group
@@ -39,22 +47,17 @@ class Queries:
         """
         sql = bind(query.sql, query.parameters, "redshift").rstrip().rstrip(";")
         begun = time.monotonic()
-        with self._connections.lend(f"{self._group}:{query.tenant_id}/query/{query.query_id}") as connection:
-            connection.run(f"SET statement_timeout TO {max(round(query.timeout * 1000), 1)}")
+        label = f"{self._group}:{query.tenant_id}/query/{query.query_id}"
+        with self._connections.lend(label, keep=False) as connection:
             watch = threading.Timer(query.timeout + _GRACE, self._give_up, [connection])
             watch.daemon = True
             watch.start()
             try:
-                columns, rows = self._fetch(connection, query, sql, begun + query.timeout)
-            except (ExecutorError, QueryTimeoutError):
+                columns, rows = self._fetch(connection, query, sql, label, begun + query.timeout)
+            except (QueryTimeoutError, InvalidSpecError):
                 raise
             except Exception as exc:
-                late = time.monotonic() - begun >= query.timeout
-                if late and (is_cancel(exc) or connection.broken):
-                    raise QueryTimeoutError(query.timeout) from exc
-                if connection.broken or sessions_end(exc):
-                    raise BackendUnavailableError("the connection to Redshift broke") from exc
-                raise ExecutorError(job_error(exc)) from exc
+                raise self._told(exc, connection, query, time.monotonic() - begun) from exc
             finally:
                 watch.cancel()
         return QueryResult(
@@ -65,25 +68,44 @@ class Queries:
             execution_time_ms=round((time.monotonic() - begun) * 1000),
         )
 
-    def _fetch(
-        self, connection: Connection, query: Query, sql: str, until: float
-    ) -> tuple[list[tuple[str, int]], list[tuple[Any, ...]]]:
-        with authorized(connection, query.session):
-            connection.run("BEGIN READ ONLY")
-            connection.run(f"DECLARE spectra_query CURSOR FOR\n{sql}\n")
-            rows: list[tuple[Any, ...]] = []
-            while True:
-                if time.monotonic() > until:
-                    raise QueryTimeoutError(query.timeout)
-                wanted = min(_FETCH, query.limit + 1 - len(rows))
-                columns, some = connection.described(f"FETCH FORWARD {wanted} FROM spectra_query")
-                rows += some
-                if len(some) < wanted or len(rows) > query.limit:
-                    break
-            connection.run("ROLLBACK")
-        return columns, rows
+    def _fetch(self, connection: Channel, query: Query, sql: str, label: str, until: float) -> Described:
+        """One transaction: a cursor of the server's, as the query's user, fetched as far as is wanted."""
+        check_groups(connection, query.session)
+        user = query.session.db_user
+        before = [
+            f"SET query_group TO {literal(label, 'redshift')}",
+            f"SET LOCAL statement_timeout TO {max(round(query.timeout * 1000), 1)}",
+        ]
+        if user is not None:
+            before.append(f"SET SESSION AUTHORIZATION {quote(user)}")
+        before.append(f"DECLARE spectra_query CURSOR FOR\n{sql}\n")
+        wanted, fetches = query.limit + 1, []
+        while wanted > 0:
+            fetches.append(f"FETCH FORWARD {min(_FETCH, wanted)} FROM spectra_query")
+            wanted -= _FETCH
+        after = [] if user is None else ["CLOSE spectra_query", "SET SESSION AUTHORIZATION DEFAULT"]
 
-    def _give_up(self, connection: Connection) -> None:
+        def check() -> None:
+            if time.monotonic() > until:
+                raise QueryTimeoutError(query.timeout)
+
+        found = connection.transaction([*before, *fetches, *after], check)
+        fetched = found[len(before) : len(before) + len(fetches)]
+        return fetched[0][0], [row for _, rows in fetched for row in rows]
+
+    def _told(self, exc: BaseException, connection: Channel, query: Query, took: float) -> BaseException:
+        cause = exc.cause if isinstance(exc, StatementError) else exc
+        if took >= query.timeout and (connection.broken or is_cancel(cause)):
+            return QueryTimeoutError(query.timeout)
+        if connection.broken or sessions_end(cause):
+            return BackendUnavailableError("the connection to Redshift broke")
+        if isinstance(exc, NotInGroupsError):
+            return ExecutorError(JobError.of("PERMISSION_DENIED", Category.PERMISSION, str(exc)))
+        if isinstance(exc, SpectraError):
+            return exc
+        return ExecutorError(job_error(cause))
+
+    def _give_up(self, connection: Channel) -> None:
         """The server has not kept the timeout itself: end the statement, then the connection."""
         try:
             self._cancel(connection.session_id)

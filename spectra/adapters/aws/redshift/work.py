@@ -8,8 +8,9 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from spectra.adapters.aws.redshift.connections import Connection, NotInGroupsError
-from spectra.adapters.aws.redshift.failures import job_error
+from spectra.adapters.aws.redshift.authorization import NotInGroupsError
+from spectra.adapters.aws.redshift.channel import Channel
+from spectra.adapters.aws.redshift.failures import is_refusal, job_error
 from spectra.domain import Category, JobError, Progress
 from spectra.errors import SpectraError
 from spectra.ports import Execution, Status, Task
@@ -51,18 +52,18 @@ class Work:
         self.warnings: list[str] = []
         self._stop = threading.Event()
         self._lock = threading.RLock()
-        self._connection: Connection | None = None
+        self._connection: Channel | None = None
         self._records = 0
         self._percent = 0.0
 
     @property
-    def connection(self) -> Connection:
+    def connection(self) -> Channel:
         """The one connection on which this task runs."""
         assert self._connection is not None
         return self._connection
 
     @contextlib.contextmanager
-    def using(self, connection: Connection) -> Iterator[None]:
+    def using(self, connection: Channel) -> Iterator[None]:
         """Work on *connection*; afterwards nobody cancels it on behalf of this task."""
         with self._lock:
             self._connection = connection
@@ -137,7 +138,7 @@ def told(exc: BaseException, label: str) -> JobError:
         return JobError.of("PERMISSION_DENIED", Category.PERMISSION, str(exc))
     if isinstance(exc, SpectraError):
         return JobError.of(exc.code, Category(exc.category), str(exc), **exc.details)
-    if isinstance(exc, OSError) or type(exc).__module__.startswith("redshift_connector"):
+    if is_refusal(exc):
         return job_error(exc)
     _log.error("%s failed in a way that nobody thought of", label, exc_info=exc)
     return JobError.of("INTERNAL", Category.INTERNAL, f"{type(exc).__name__}: {exc}")
