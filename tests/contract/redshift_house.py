@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from spectra.adapters.aws.redshift import RedshiftDataExecutor, RedshiftExecutor
 from spectra.sql.literals import literal
 from spectra.testing import ExecutorHarness
 
 
 TARGET = {"ClusterIdentifier": "local", "Database": "dev", "DbUser": "spectra"}
 """What the Data API calls the local Redshift."""
+
+
+def by_driver(results, redshift, connections=8):
+    """An executor over redshift_connector."""
+    return RedshiftExecutor(results, redshift.parameters, connections=connections)
+
+
+def by_data_api(results, redshift, connections=8):
+    """An executor over the Data API."""
+    return RedshiftDataExecutor(results, redshift.data_client, TARGET, concurrency=connections)
 
 
 class RedshiftHarness(ExecutorHarness):

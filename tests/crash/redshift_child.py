@@ -5,8 +5,9 @@ from __future__ import annotations
 import pickle
 import sys
 
-from spectra.adapters.aws.redshift import RedshiftExecutor
+from spectra.adapters.aws.redshift import RedshiftDataExecutor, RedshiftExecutor
 from spectra.adapters.aws.s3 import S3ResultStore
+from tests.contract.redshift_house import TARGET
 
 
 def main() -> None:
@@ -19,6 +20,9 @@ def main() -> None:
     )
     results = S3ResultStore(facts["bucket"], prefix=facts["prefix"], client=s3)
     executor = RedshiftExecutor(results, facts["redshift"])
+    if facts["data_api"]:
+        account = {**facts["s3"], "endpoint_url": facts["data_api"]}
+        executor = RedshiftDataExecutor(results, boto3.client("redshift-data", **account), TARGET)
     print("ready", flush=True)
     sys.stdin.readline()
     executor.start(facts["task"])

@@ -1,7 +1,7 @@
 """Every text that the local Redshift says in Redshift's name, with where it is known from.
 
 *DG* and *MG* are Amazon's developer and management guide; a name with ``#`` is an issue of a public
-repository; *inferred* means that nobody was seen quoting it.
+repository; *field*: in the output or the code of more than one; *inferred*: nobody was seen quoting it.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
         ),
         "s3 denied": Text(
             _S3,
-            "redshift-facts 6.3",
+            "field",
             inner=8001,
             context="S3 key being read : {key}",
             location="xen_load_unload.cpp:1000",
@@ -75,7 +75,7 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
         "not empty": Text(
             "Specified unload destination on S3 is not empty. Consider using a different bucket / prefix, manually "
             "removing the target files in S3, or using the ALLOWOVERWRITE option.",
-            "redshift-facts 1.6",
+            "field",
         ),
         "load failed": Text(
             "Load into table '{table}' failed.  Check '{view}' system table for details.",
@@ -83,7 +83,7 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
         ),
         "no table": Text("Cannot COPY into nonexistent table {table}", "estuary/connectors#918"),
         "no prefix": Text("The specified S3 prefix '{key}' does not exist", "apache/hop#3469"),
-        "no key": Text("The specified key does not exist: {key}", "redshift-facts 6.3", inner=2),
+        "no key": Text("The specified key does not exist: {key}", "field", inner=2),
         "several matches": Text("Found multiple matches to update the same tuple.", "DG:r_MERGE"),
         "bad gzip": Text(
             "Error while reading gzip file {key}: {said}", "inferred", inner=8001, context="{key}"
@@ -116,11 +116,11 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
             'password authentication failed for user "{user}"', "amazon-redshift-python-driver#237", "28000"
         ),
         "unloaded": Text(
-            "UNLOAD completed, {rows} record(s) unloaded successfully.", "redshift-facts 1.10", "00000"
+            "UNLOAD completed, {rows} record(s) unloaded successfully.", "field", "00000"
         ),
         "loaded": Text(
             "Load into table '{table}' completed, {rows} record(s) loaded successfully.",
-            "redshift-facts 2.6",
+            "field",
             "00000",
         ),
         "skipped": Text(
@@ -128,7 +128,7 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
             "DG:copy-parameters-data-load; wording inferred",
             "00000",
         ),
-        "null": Text("Cannot insert a NULL value into column {column}", "redshift-facts 6.2", "23502"),
+        "null": Text("Cannot insert a NULL value into column {column}", "field", "23502"),
         "too long": Text(
             "Value too long for character type",
             "amazon-redshift-utils#716",

@@ -10,8 +10,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import random
+import secrets
 import time
-import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -105,7 +105,7 @@ class DataSession:
             asked["StatementName"] = self._label
         else:
             # Not from `random`: who seeds that, as property tests do, would send old tokens again.
-            asked["ClientToken"] = uuid.uuid4().hex
+            asked["ClientToken"] = secrets.token_hex(32)
         if self._session is not None:
             asked["SessionId"] = self._session
         else:
@@ -163,13 +163,12 @@ class DataSession:
         self.broken = True
 
     def leave(self) -> None:
-        """End the session: its temporary tables go with it."""
-        if self._session is None:
-            return
-        with contextlib.suppress(Exception):
-            self._connections.call(
-                "ExecuteStatement", Sql="SELECT 1", SessionId=self._session, SessionKeepAliveSeconds=0
-            )
+        """End the session: its temporary tables go with it. One that is busy is left to whoever uses it."""
+        if self._session is not None:
+            with contextlib.suppress(Exception):
+                self._connections.once(
+                    "ExecuteStatement", Sql="SELECT 1", SessionId=self._session, SessionKeepAliveSeconds=0
+                )
 
 
 class DataConnections:
@@ -200,7 +199,7 @@ class DataConnections:
             if self.closed:
                 raise ClosedError("the Redshift executor")
             try:
-                return self._invoke(operation, asked)
+                return self.once(operation, **asked)
             except told.ClientError as exc:
                 code, said = exc.response["Error"].get("Code", ""), exc.response["Error"].get("Message", "")
                 if code == "ValidationException" and "busy" in said.lower():
@@ -218,7 +217,8 @@ class DataConnections:
             time.sleep(random.uniform(0.5, 1) * pause)  # noqa: S311
             pause = min(pause * 2, _LONGEST)
 
-    def _invoke(self, operation: str, asked: dict[str, Any]) -> dict[str, Any]:
+    def once(self, operation: str, **asked: Any) -> dict[str, Any]:
+        """Make one call; what boto3 raises is not translated."""
         if self._client is None:
             self._client = (
                 self._made() if callable(self._made) and not hasattr(self._made, "meta") else self._made
@@ -226,6 +226,17 @@ class DataConnections:
         method = "".join("_" + c.lower() if c.isupper() else c for c in operation).lstrip("_")
         told: dict[str, Any] = getattr(self._client, method)(**asked)
         return told
+
+    def sent(self, label: str) -> bool:
+        """Whether a statement of *label* was handed in, as far as the service remembers: a day."""
+        more: dict[str, str] = {}
+        while True:
+            told = self.call("ListStatements", StatementName=label, Status="ALL", MaxResults=100, **more)
+            if any(one.get("StatementName") == label for one in told["Statements"]):
+                return True
+            if not told.get("NextToken"):
+                return False
+            more = {"NextToken": told["NextToken"]}
 
     @contextlib.contextmanager
     def lend(self, label: str, *, keep: bool = True) -> Iterator[DataSession]:
