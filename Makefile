@@ -25,8 +25,9 @@ demo: .venv/.demo
 lint: .venv/.dev
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check --quiet . && $(BIN)/mypy && $(BIN)/lint-imports
 
+# Many tests wait for servers, so a third process finds room on two processors.
 test: lint
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 3 --dist loadscope
 
 bench: .venv/.dev
 	@$(BIN)/python -m benchmarks

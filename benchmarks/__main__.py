@@ -7,7 +7,7 @@ import platform
 import sys
 from pathlib import Path
 
-NAMES = ("importing", "events", "job_store", "exports")
+NAMES = ("importing", "events", "job_store", "exports", "redshift")
 
 
 def main(names: list[str]) -> int:

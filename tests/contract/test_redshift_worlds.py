@@ -1,4 +1,4 @@
-"""`RedshiftExecutor` where Redshift answers the open questions in another way: each switch, each position."""
+"""The executors where Redshift answers the open questions in another way: each switch, each position."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ import os
 
 import pytest
 
-from spectra.adapters.aws.redshift import RedshiftExecutor
 from spectra.adapters.aws.s3 import S3ResultStore
 from spectra.testing import ExecutorContract, QueryRunnerContract
 from spectra.testing.redshift import Behaviour, Isolation, LocalRedshift
-from tests.contract.redshift_house import RedshiftHarness
+from tests.contract.redshift_house import RedshiftHarness, by_data_api, by_driver
 
 OTHERWISE = {
     "isolation": Isolation.SNAPSHOT,
@@ -63,12 +62,13 @@ class _World(ExecutorContract, QueryRunnerContract):
     __test__ = False
     profile = "full" if os.environ.get("SPECTRA_THOROUGH") else "slow"
     behaviour = Behaviour()
+    make = staticmethod(by_driver)
 
     @pytest.fixture
     def harness(self, worlds, local_s3, bucket, prefix):
         world = worlds(type(self))
         results = S3ResultStore(bucket, prefix=prefix, client=local_s3.client)
-        with results, RedshiftExecutor(results, world.parameters) as executor:
+        with results, self.make(results, world) as executor:
             yield RedshiftHarness(executor, results, world)
 
 
@@ -80,3 +80,15 @@ class TestOtherwise(_World):
 class TestAgainOtherwise(_World):
     __test__ = True
     behaviour = Behaviour(**AGAIN)
+
+
+class TestDataOtherwise(_World):
+    __test__ = True
+    behaviour = Behaviour(**OTHERWISE)
+    make = staticmethod(by_data_api)
+
+
+class TestDataAgainOtherwise(_World):
+    __test__ = True
+    behaviour = Behaviour(**AGAIN)
+    make = staticmethod(by_data_api)

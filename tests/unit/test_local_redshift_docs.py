@@ -33,7 +33,9 @@ def switches_table():
 def texts_table():
     lines = ["| text | SQLSTATE | code | source |", "| --- | --- | --- | --- |"]
     for text in TEXTS.values():
-        said = " ".join(filter(None, (text.message, text.context and f"({text.context})"))).replace("|", "\\|")
+        said = " ".join(filter(None, (text.message, text.context and f"({text.context})"))).replace(
+            "|", "\\|"
+        )
         lines.append(f"| {said} | {text.state} | {text.inner or ''} | {text.source} |")
     return "\n".join(lines)
 
