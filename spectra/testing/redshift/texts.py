@@ -115,9 +115,7 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
         "password": Text(
             'password authentication failed for user "{user}"', "amazon-redshift-python-driver#237", "28000"
         ),
-        "unloaded": Text(
-            "UNLOAD completed, {rows} record(s) unloaded successfully.", "field", "00000"
-        ),
+        "unloaded": Text("UNLOAD completed, {rows} record(s) unloaded successfully.", "field", "00000"),
         "loaded": Text(
             "Load into table '{table}' completed, {rows} record(s) loaded successfully.",
             "field",

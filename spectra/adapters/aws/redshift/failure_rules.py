@@ -107,9 +107,7 @@ RULES: Final = (
     Rule(r"ExpiredToken|provided token has expired", "CREDENTIALS_EXPIRED", _C.TRANSIENT, "inferred"),
     Rule(r"unload destination on S3 is not empty", "NOT_EMPTY", _C.INTERNAL, "field"),
     Rule(r"The specified S3 prefix '.*' does not exist", "UPLOAD_MISSING", _C.RESOURCE, "apache/hop#3469"),
-    Rule(
-        r"specified key does not exist|no such file or directory", "UPLOAD_MISSING", _C.RESOURCE, "field"
-    ),
+    Rule(r"specified key does not exist|no such file or directory", "UPLOAD_MISSING", _C.RESOURCE, "field"),
     Rule(r"requires full path of an S3 object", "S3_ACCESS_DENIED", _C.PERMISSION, "PostHog#61603"),
     Rule(
         r"error while reading gzip|unexpected end of file|not in gzip format|invalid (gzip|zstd|bzip2)",
