@@ -22,7 +22,7 @@ _GATHERED: Final = 1 << 18
 
 @attrs.frozen
 class Failure:
-    """Why one record failed."""
+    """Why one record failed; without a *value* it is the one in *column*."""
 
     code: str
     message: str
@@ -92,19 +92,27 @@ class ReportWriter:
             return
         self.failed += 1
         self._rejected.write(_ended(record.data))
+        values = self._values(record)
         self._line(
             [
-                *self._values(record),
+                *values,
                 record.ordinal,
                 record.line,
                 failure.column or "",
-                failure.value or "",
+                self._value(failure, values),
                 failure.code,
                 str(failure.category),
                 "false",
                 failure.message,
             ]
         )
+
+    def _value(self, failure: Failure, values: Sequence[str]) -> str:
+        """The value that is at fault: as was told, or else what stands in the column."""
+        if failure.value is not None or failure.column is None:
+            return failure.value or ""
+        wanted = failure.column.casefold()
+        return next((v for n, v in zip(self._names, values, strict=True) if n.casefold() == wanted), "")
 
     def finish(self) -> None:
         """The end of each file."""
