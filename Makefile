@@ -27,7 +27,7 @@ lint: .venv/.dev
 
 # Many tests wait for servers, so a third process finds room on two processors.
 test: lint
-	@$(BIN)/python -m pytest -n 3 --dist loadscope
+	@$(BIN)/python -m pytest -n 3 --dist worksteal
 
 bench: .venv/.dev
 	@$(BIN)/python -m benchmarks

