@@ -395,3 +395,40 @@ def test_no_server_is_a_backend_that_is_unavailable(trial) -> None:
             executor.ready()
         with pytest.raises(BackendUnavailableError):
             executor.start(trial.task(ExportSpec(query="select 1")))
+
+
+# ---- the service of the Data API --------------------------------------------------------------------
+
+data_api = pytest.mark.parametrize("make", [by_data_api], indirect=True)
+
+
+@data_api
+@pytest.mark.parametrize("operation", ["ExecuteStatement", "BatchExecuteStatement", "DescribeStatement"])
+@pytest.mark.parametrize("code", ["ThrottlingException", "ActiveStatementsExceededException"])
+def test_a_service_that_is_busy_is_asked_again(trial, redshift, operation, code) -> None:
+    table = trial.table()
+    redshift.data_api.refuse(operation, code, 3)
+    assert trial.load(table, DATA).status is Status.SUCCEEDED
+    assert len(trial.harness.rows(table)) == 50
+
+
+@data_api
+def test_a_service_that_cannot_be_asked_is_not_said_to_have_done_nothing(trial, other, redshift) -> None:
+    table = trial.table()
+    task = trial.task(trial.insert(table), DATA)
+    redshift.faults.add(FaultKind.DELAY, "SET outcome", seconds=3)
+    trial.executor.start(task)
+    end = time.monotonic() + 20
+    while not any("SET outcome" in one.sql and one.label == task.label for one in redshift.statements):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    redshift.data_api.refuse("DescribeStatement", "ThrottlingException", 10_000)
+    try:
+        work = trial.executor._work(task)
+        assert work.done.wait(60)
+        assert work.execution.status is Status.LOST
+    finally:
+        redshift.data_api.refuse("DescribeStatement", "", 0)
+    assert other.cancel(task, close_ledger=False) is Effect.APPLIED
+    assert trial.done(trial.again(task, 2)).status is Status.SUCCEEDED
+    assert len(trial.harness.rows(table)) == 50

@@ -53,6 +53,7 @@ class DataApi:
         self._tokens: dict[str, tuple[str, str]] = {}
         self._kept: dict[str, _Kept] = {}
         self._sessions: dict[int, Session] = {}
+        self._refusals: dict[str, tuple[str, int]] = {}
         self._lock = threading.RLock()
         api = self
 
@@ -91,11 +92,25 @@ class DataApi:
             "GetStatementResult": self._result,
         }
         try:
+            self._refuse(name)
             if name not in calls:
                 raise _Refused("UnknownOperationException", name)
             return 200, calls[name](asked)
         except _Refused as exc:
             return exc.status, {"__type": exc.code, "message": str(exc), "Message": str(exc)}
+
+    def refuse(self, operation: str, code: str, times: int) -> None:
+        """Answer the next *times* calls of *operation* with error *code*; 0 ends it."""
+        with self._lock:
+            self._refusals[operation] = (code, times)
+
+    def _refuse(self, operation: str) -> None:
+        with self._lock:
+            code, times = self._refusals.get(operation, ("", 0))
+            if not times:
+                return
+            self._refusals[operation] = (code, times - 1)
+        raise _Refused(code, "Rate exceeded")
 
     # ---- executing ------------------------------------------------------------------------------------
 

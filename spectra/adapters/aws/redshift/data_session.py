@@ -28,6 +28,7 @@ _KEEP: Final = 3_600
 _LIVE: Final = ("SUBMITTED", "PICKED", "STARTED")
 _FIRST, _GROWTH, _LONGEST = 0.02, 1.6, 5.0
 _BUSY: Final = 600.0
+_AGAIN: Final = 0.2
 _TRIES: Final = 6
 _LATER: Final = frozenset(
     {
@@ -193,7 +194,7 @@ class DataConnections:
         import botocore.exceptions as told
 
         until = time.monotonic() + _BUSY
-        pause = _FIRST
+        pause = _AGAIN
         tries = 0
         while True:
             if self.closed:

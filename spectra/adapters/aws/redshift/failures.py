@@ -16,6 +16,7 @@ import attrs
 from spectra.adapters.aws.redshift.failure_rules import RULES, STATES
 from spectra.domain import Category, JobError
 from spectra.domain.failure import SQL_STATES, category_of
+from spectra.errors import BackendUnavailableError
 
 __all__ = [
     "Said",
@@ -153,6 +154,6 @@ def is_conflict(exc: BaseException) -> bool:
 
 def sessions_end(exc: BaseException) -> bool:
     """Whether the session has ended, so that what it did last may or may not be done."""
-    if isinstance(exc, OSError):
+    if isinstance(exc, OSError | BackendUnavailableError):
         return True
     return _judged(said(exc))[0] == "CONNECTION_LOST"

@@ -46,6 +46,7 @@ class Numbering:
         self._results, self._work = results, work
         self._head, self._sql, self._names = head, sql, names
         self._spec = sql.spec
+        self._at = 0
         self._numbered = f"{work.task.failed}numbered{self._spec.suffix}"
 
     def _records(self) -> Iterator[Record]:
@@ -140,8 +141,6 @@ class Numbering:
                 found = found or errors.failures[self._at][1]
             self._at += 1
         return found
-
-    _at = 0
 
 
 def _files(

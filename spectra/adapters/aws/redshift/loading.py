@@ -22,7 +22,7 @@ from spectra.adapters.aws.redshift.load_target import inspect
 from spectra.adapters.aws.redshift.options import RedshiftOptions
 from spectra.adapters.aws.redshift.work import Stopped, Work, WorkError, refusal
 from spectra.domain import Category, Counts, JobError, LoadSpec
-from spectra.errors import ObjectNotFoundError
+from spectra.errors import BackendUnavailableError, ObjectNotFoundError
 from spectra.ports import Execution, ResultStore, Status
 from spectra.records.head import Head, UploadError, head
 from spectra.records.reports import Failure
@@ -95,7 +95,11 @@ class Loader:
 
     def _proved(self, work: Work, cause: BaseException) -> Execution:
         """After the connection broke: the ledger says whether the load was applied."""
-        row = self._ledger.settled(work.task)
+        try:
+            row = self._ledger.settled(work.task)
+        except BackendUnavailableError:
+            # The transaction may be under way; whoever ends this attempt asks the ledger again.
+            return Execution(status=Status.LOST, handle=work.task.label)
         if row is not None and row.state == "applied":
             return row.execution(work.task.label)
         if work.stopping or (row is not None and row.state == "closed"):
