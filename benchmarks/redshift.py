@@ -13,6 +13,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import attrs
+
 from spectra.adapters.aws.redshift import RedshiftExecutor
 from spectra.adapters.aws.s3 import S3ResultStore
 from spectra.domain import ExportSpec, LoadSpec, Spec, Upload
@@ -23,6 +25,10 @@ from spectra.testing.s3 import LocalS3
 ROWS = 1_000_000
 ROUNDS = 5
 BUCKET = "benchmarks"
+COPY = (
+    "FORMAT AS CSV DELIMITER AS ',' IGNOREBLANKLINES IGNOREHEADER AS 1 NULL AS '' EMPTYASNULL"
+    " DATEFORMAT AS 'auto' TIMEFORMAT AS 'auto' MAXERROR AS 1 COMPUPDATE OFF STATUPDATE OFF"
+)
 FAILED = 1_000
 SMALL, LARGE = 20_000_000, 200_000_000
 """Bytes of the two gzip uploads whose last records fail."""
@@ -101,14 +107,16 @@ def _statements(
         def load(task: Task) -> None:
             redshift.run("TRUNCATE target")
             done(task)
+            assert redshift.run("SELECT count(*) FROM target") == [(str(ROWS),)]
 
         def own_load(task: Task) -> None:
             assert task.upload is not None
             redshift.run("TRUNCATE target")
             cursor.execute("CREATE TEMP TABLE stage (id int, name varchar(40), price float8)")
-            cursor.execute(f"COPY stage FROM '{task.upload.location}' IAM_ROLE default CSV IGNOREHEADER 1")
+            cursor.execute(f"COPY stage FROM '{task.upload.location}' IAM_ROLE default {COPY}")
             cursor.execute("INSERT INTO target SELECT * FROM stage")
             cursor.execute("DROP TABLE stage")
+            assert redshift.run("SELECT count(*) FROM target") == [(str(ROWS),)]
 
         found = []
         for name, ours, own, spec, upload in (
@@ -121,6 +129,7 @@ def _statements(
                 for which in (0, 1) if number % 2 else (1, 0):
                     task = task_of(results, s3.client(), f"j{next(numbers)}", spec, upload)
                     times[which].append(_seconds(lambda t=task, w=(ours, own)[which]: w(t)))  # type: ignore[misc]
+            print(name, times, file=sys.stderr)
             found.append((f"{name}, {ROWS:,} rows", median(times[0]) / median(times[1]), 1.05))
         return found
 
@@ -132,7 +141,16 @@ def _memory(redshift: LocalRedshift, s3: LocalS3, results: S3ResultStore) -> lis
         for size in (SMALL, LARGE):
             path = Path(folder) / f"{size}.csv.gz"
             _write(path, size)
-            facts = [redshift.gateway.port, s3.endpoint, s3.access_key, s3.secret_key, path, FAILED]
+            upload = task_of(results, s3.client(), f"m{size}", ExportSpec(query="select 1"), path).upload
+            assert upload is not None
+            facts = [
+                redshift.gateway.port,
+                s3.endpoint,
+                s3.access_key,
+                s3.secret_key,
+                FAILED,
+                *attrs.astuple(upload),
+            ]
             told = subprocess.run(
                 [sys.executable, "-m", "benchmarks.redshift_load", *map(str, facts)],
                 check=True,
@@ -140,6 +158,7 @@ def _memory(redshift: LocalRedshift, s3: LocalS3, results: S3ResultStore) -> lis
                 text=True,
             ).stdout
             peaks.append(float(told))
+            print(f"{size:,} bytes: {peaks[-1] / 2**20:.0f} MB", file=sys.stderr)
     return [
         (
             f"memory of a load, {LARGE // SMALL} × the upload, {FAILED:,} records fail",

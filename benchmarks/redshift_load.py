@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import resource
+import re
 import sys
 from pathlib import Path
+
+import attrs
 
 from benchmarks.redshift import BUCKET, task_of
 from spectra.adapters.aws.redshift import RedshiftExecutor
 from spectra.adapters.aws.s3 import S3ResultStore
-from spectra.domain import LoadSpec
+from spectra.domain import LoadSpec, Upload
 from spectra.ports import Status
 
 
-def main(port: str, endpoint: str, key: str, secret: str, path: str, failed: str) -> None:
-    """Load the file; so many records have to fail."""
+def main(
+    port: str, endpoint: str, key: str, secret: str, failed: str, location: str, size: str, etag: str
+) -> None:
+    """Load the upload; so many records have to fail."""
     import boto3
     from botocore.config import Config
 
@@ -44,13 +48,17 @@ def main(port: str, endpoint: str, key: str, secret: str, path: str, failed: str
         S3ResultStore(BUCKET, client=s3) as results,
         RedshiftExecutor(results, {**connect, "ssl": False}) as executor,
     ):
-        task = task_of(results, s3, Path(path).name.partition(".")[0], spec, Path(path))
+        task = task_of(results, s3, f"m{size}", spec)
+        task = attrs.evolve(task, upload=Upload(location, int(size), etag))
         executor.start(task)
         execution = executor.poll(task, wait=3_600)
         assert execution.status is Status.SUCCEEDED, execution.error
         assert execution.counts is not None
         assert execution.counts.failed == int(failed)
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+    # Not getrusage: that begins with the most that the parent had.
+    found = re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())
+    assert found is not None
+    print(int(found[1]) * 1024)
 
 
 if __name__ == "__main__":
