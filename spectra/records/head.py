@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 from typing import BinaryIO, Final
@@ -16,6 +17,7 @@ from spectra.records.unpacking import BrokenFileError, packed_as, unpacked
 __all__ = ["Head", "UploadError", "head"]
 
 SEEN: Final = 4 << 20
+GLANCE: Final = 1 << 16
 _BOM: Final = b"\xef\xbb\xbf"
 
 
@@ -54,40 +56,50 @@ def head(stream: BinaryIO, spec: LoadSpec) -> Head:
     """
     begin = io.BufferedReader(stream) if not hasattr(stream, "peek") else stream  # type: ignore[type-var]
     magic = begin.peek(4)[:4]
-    found = packed_as(magic)
-    if magic and found is not spec.compression:
+    packing = packed_as(magic)
+    if magic and packing is not spec.compression:
         raise UploadError.of(
             "WRONG_COMPRESSION",
-            f"the upload is packed as {found}, not {spec.compression}; name it in the load's compression",
+            f"the upload is packed as {packing}, not {spec.compression}; name it in the load's compression",
         )
-    plain = _begin(begin, spec)
-    if not plain:
-        raise UploadError.of("NO_DATA", "the upload is empty; upload a file with records")
-    if spec.content_type is ContentType.JSON:
-        return _json(plain, spec)
-    return _csv(plain, spec)
-
-
-def _begin(stream: BinaryIO, spec: LoadSpec) -> bytes:
-    """The first bytes; of a longer file whole lines only."""
     found = bytearray()
     try:
-        with unpacked(stream, spec.compression) as source:
-            while len(found) <= SEEN and (block := source.read(SEEN + 1 - len(found))):
-                found += block
+        with unpacked(begin, spec.compression) as source:
+            if spec.content_type is ContentType.CSV and _more(source, found, GLANCE):
+                # Nearly always the header and a record stand here; reading on would be in vain.
+                with contextlib.suppress(UnclosedQuoteError):
+                    seen = _csv(_whole_lines(found), spec)
+                    if seen.any:
+                        return seen
+            longer = _more(source, found, SEEN)
     except BrokenFileError as exc:
+        longer = False
         if not found:
             raise UploadError.of("BROKEN_FILE", f"{exc}; upload it again") from exc
-    if len(found) > SEEN and b"\n" in found:
-        del found[found.rindex(b"\n") + 1 :]
-    return bytes(found)
+    if not found:
+        raise UploadError.of("NO_DATA", "the upload is empty; upload a file with records")
+    plain = _whole_lines(found) if longer and b"\n" in found else bytes(found)
+    if spec.content_type is ContentType.JSON:
+        return _json(plain, spec)
+    try:
+        return _csv(plain, spec)
+    except UnclosedQuoteError as exc:
+        raise UploadError.of("UNTERMINATED_QUOTE", f"{exc}; close it, or double it", line=exc.line) from exc
+
+
+def _more(source: BinaryIO, found: bytearray, limit: int) -> bool:
+    """Read until *found* has more than *limit* bytes; whether it has."""
+    while len(found) <= limit and (block := source.read(limit + 1 - len(found))):
+        found += block
+    return len(found) > limit
+
+
+def _whole_lines(found: bytearray) -> bytes:
+    return bytes(found[: found.rfind(b"\n") + 1])
 
 
 def _csv(plain: bytes, spec: LoadSpec) -> Head:
-    try:
-        line = first_record(io.BytesIO(plain), spec)
-    except UnclosedQuoteError as exc:
-        raise UploadError.of("UNTERMINATED_QUOTE", f"{exc}; close it, or double it", line=exc.line) from exc
+    line = first_record(io.BytesIO(plain), spec)
     try:
         line.decode()
     except UnicodeDecodeError:

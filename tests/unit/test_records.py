@@ -204,3 +204,32 @@ def test_memory_does_not_grow_with_the_upload() -> None:
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.5 * peaks[0] + 1_000_000
+
+
+def test_a_head_longer_than_a_glance_is_read_on() -> None:
+    """Of 64 KiB the header alone, or a quote that is open, tells nothing yet; and little is read of the rest."""
+
+    class Counting(io.BytesIO):
+        taken = 0
+
+        def readinto(self, buffer):
+            taken = super().readinto(buffer)
+            self.taken += taken
+            return taken
+
+    spec = LoadSpec(operation="insert", object="t")
+    wide = ",".join(f"column_{n}" for n in range(20_000)).encode()
+    for data, names in (
+        (wide + b"\n" + b"," * 19_999 + b"\n" + b"," * 19_999 + b"\n", 20_000),
+        (b'id,"na\n' + b"x" * 100_000 + b'me"\n1,2\n', 2),
+        (b"id,name\n" + b"\n" * 100_000 + b"1,2\n", 2),
+    ):
+        found = head(io.BytesIO(data), spec)
+        assert (len(found.names), found.any) == (names, True)
+    assert not head(io.BytesIO(b"id,name\n" + b"\n" * 100_000), spec).any
+    with pytest.raises(UploadError) as caught:
+        head(io.BytesIO(b'id,"name\n' + b"x\n" * 100_000), spec)
+    assert caught.value.error.code == "UNTERMINATED_QUOTE"
+    raw = Counting(b"id,name\n" + b"1,2\n" * 1_000_000)
+    assert head(io.BufferedReader(raw), spec).any
+    assert raw.taken < 1 << 18
