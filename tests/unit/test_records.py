@@ -232,4 +232,4 @@ def test_a_head_longer_than_a_glance_is_read_on() -> None:
     assert caught.value.error.code == "UNTERMINATED_QUOTE"
     raw = Counting(b"id,name\n" + b"1,2\n" * 1_000_000)
     assert head(io.BufferedReader(raw), spec).any
-    assert raw.taken < 1 << 18
+    assert raw.taken <= 1 << 18
