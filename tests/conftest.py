@@ -1,7 +1,8 @@
-"""Hypothesis profiles, chosen by HYPOTHESIS_PROFILE: dev, ci (derandomised), nightly."""
+"""Hypothesis profiles, chosen by HYPOTHESIS_PROFILE: dev, ci (derandomised), nightly; and which DynamoDB was used."""
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 _COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
@@ -9,3 +10,36 @@ settings.register_profile("dev", max_examples=50, **_COMMON)
 settings.register_profile("ci", max_examples=100, derandomize=True, **_COMMON)
 settings.register_profile("nightly", max_examples=2_000, **_COMMON)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+DYNAMODB = pytest.StashKey[set]()
+"""Names of the servers that stood for DynamoDB, put here by their fixture."""
+
+
+def pytest_configure(config):
+    config.stash[DYNAMODB] = set()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    node.config.stash[DYNAMODB].update(getattr(node, "workeroutput", {}).get("dynamodb", ()))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session):
+    used = session.config.stash[DYNAMODB]
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["dynamodb"] = sorted(used)
+    elif _required_and_missing(used) and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    used = config.stash[DYNAMODB]
+    if used:
+        terminalreporter.write_line(f"DynamoDB of these tests: {', '.join(sorted(used))}")
+    if _required_and_missing(used):
+        terminalreporter.write_line("REQUIRE_DYNAMODB_LOCAL is set, and DynamoDB Local did not run", red=True)
+
+
+def _required_and_missing(used):
+    return bool(os.environ.get("REQUIRE_DYNAMODB_LOCAL")) and not any("DynamoDB Local" in one for one in used)

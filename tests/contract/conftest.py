@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import uuid
 from pathlib import Path
 
 import pytest
+
+from tests.conftest import DYNAMODB
 
 
 @pytest.fixture(scope="session")
@@ -42,6 +45,20 @@ def local_s3():
 def bucket(local_s3):
     """A bucket of this session's own."""
     return local_s3.create_bucket("spectra-tests")
+
+
+@pytest.fixture(scope="session")
+def local_dynamodb(request):
+    """A DynamoDB of this session's own: DynamoDB Local, or moto where there is no Java."""
+    from spectra.testing.dynamodb import local_dynamodb
+
+    with local_dynamodb() as server:
+        request.config.stash[DYNAMODB].add(server.name)
+        if os.environ.get("REQUIRE_DYNAMODB_LOCAL"):
+            assert server.name.startswith("DynamoDB Local"), (
+                "DynamoDB Local is not here (docs/local-dynamodb.md)"
+            )
+        yield server
 
 
 @pytest.fixture
