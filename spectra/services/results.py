@@ -15,7 +15,6 @@ from spectra.ports import Area, Clock, ResultStore
 __all__ = ["ResultLinks", "ResultPart", "Results", "read_manifest", "write_manifest"]
 
 MANIFEST = "manifest.json"
-COLUMNS_IN_JOB = 100
 
 
 @attrs.frozen(kw_only=True)
@@ -57,9 +56,9 @@ def write_manifest(store: ResultStore, folder: str, files: Files, name: str) -> 
     }
     with store.open_write(location) as writer:
         writer.write(json.dumps(body).encode())
-    # The job keeps the folder's facts alone: thousands of parts or columns would not fit into its item.
-    columns = files.columns if len(files.columns) <= COLUMNS_IN_JOB else ()
-    return attrs.evolve(files, parts=(), columns=columns, manifest=location)
+    # The job keeps the sums alone: thousands of parts or columns would not fit into its item, and a few
+    # of them may double the price of its writes.
+    return attrs.evolve(files, parts=(), columns=(), manifest=location)
 
 
 def read_manifest(store: ResultStore, files: Files) -> Files:

@@ -74,3 +74,30 @@ def redshift(local_s3):
 
     with LocalRedshift(local_s3.client()) as server:
         yield server
+
+
+class Tables:
+    """Tables of one DynamoDB, made when they are first asked for."""
+
+    def __init__(self, server):
+        self.server, self.client, self._made = server, server.client(total_max_attempts=1), set()
+
+    def __call__(self, name: str) -> str:
+        from spectra.adapters.aws.dynamodb.table import create_table
+
+        if name not in self._made:
+            create_table(self.client, name, ttl=False)
+            self._made.add(name)
+        return name
+
+    def drop(self) -> None:
+        for name in self._made:
+            self.client.delete_table(TableName=name)
+
+
+@pytest.fixture
+def dynamodb_table(local_dynamodb):
+    """Makes tables by name, and removes them again."""
+    tables = Tables(local_dynamodb)
+    yield tables
+    tables.drop()

@@ -1,4 +1,4 @@
-"""Both job stores keep the promises."""
+"""The job stores keep the promises."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections import defaultdict
 
 import pytest
 
+from spectra.adapters.aws.dynamodb import DynamoDBJobStore
 from spectra.adapters.embedded import SQLiteJobStore
 from spectra.adapters.memory import MemoryJobs, MemoryJobStore
 from spectra.testing import JobStoreContract
@@ -22,3 +23,11 @@ class TestSQLiteJobStore(JobStoreContract):
     @pytest.fixture
     def open_store(self, tmp_path):
         return lambda namespace, clock: SQLiteJobStore(tmp_path / namespace / "jobs.db", clock=clock)
+
+
+class TestDynamoDBJobStore(JobStoreContract):
+    @pytest.fixture
+    def open_store(self, dynamodb_table):
+        return lambda namespace, clock: DynamoDBJobStore(
+            dynamodb_table(namespace), client=dynamodb_table.client, clock=clock
+        )
