@@ -159,7 +159,7 @@ def test_a_reply_that_failed(proxy, once, table, pk, count):
     with pytest.raises(ClientError, match="InternalServerError"):
         once.update_item(**adding(table, pk))
     assert count() == 1
-    assert proxy.calls[0].response == {}
+    assert proxy.calls[0].status == 200
 
 
 def test_a_late_write_lands_after_its_client_has_given_up(proxy, local_dynamodb, table, pk, count):
@@ -314,7 +314,7 @@ def test_calls_are_recorded(local_dynamodb, table, pk):
         put, transaction, get, failed, tables = calls
         assert put.request["Item"]["pk"] == {"S": pk} and put.request_bytes > 4_000
         assert get.response["Item"]["n"] == {"N": "1"} and get.response_bytes > 4_000
-        assert put.capacity == 4.0 and transaction.capacity > 0 and get.capacity > 0 and tables.capacity == 0
+        assert put.capacity > 0 and transaction.capacity > 0 and get.capacity > 0 and tables.capacity == 0
         assert (
             failed.status == 400 and failed.error == "ConditionalCheckFailedException" and put.error is None
         )

@@ -80,7 +80,7 @@ def test_two_at_once_know_nothing_of_each_other():
 
 
 @java
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
 def test_its_process_ends_with_the_one_that_started_it(sent):
     program = (
         "from spectra.testing.dynamodb import LocalDynamoDB\n"
