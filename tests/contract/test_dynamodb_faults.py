@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import collections
+import re
 import threading
 import time
 import uuid
+from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError
 
-from spectra.testing.dynamodb import FaultKind, FaultProxy
+from spectra.testing.dynamodb import FaultKind, FaultProxy, LocalDynamoDB
 
 
 @pytest.fixture(scope="module")
@@ -172,12 +174,12 @@ def test_a_late_write_lands_after_its_client_has_given_up(proxy, local_dynamodb,
         aws_access_key_id=local_dynamodb.access_key,
         aws_secret_access_key="x",
         region_name=local_dynamodb.region,
-        config=Config(read_timeout=0.3, retries={"mode": "standard", "total_max_attempts": 2}),
+        config=Config(read_timeout=0.8, retries={"mode": "standard", "total_max_attempts": 2}),
     )
-    proxy.faults.add("delay", "UpdateItem", seconds=1.0)
+    proxy.faults.add("delay", "UpdateItem", seconds=3.0)
     begun = time.monotonic()
     hasty.update_item(**adding(table, pk))
-    assert time.monotonic() - begun < 1.0 and count() == 1
+    assert time.monotonic() - begun < 3.0 and count() == 1
     while count() == 1 and time.monotonic() - begun < 10:
         time.sleep(0.05)
     assert count() == 2
@@ -346,3 +348,18 @@ def test_an_unreachable_dynamodb_is_a_cut_connection(local_dynamodb):
         client = local_dynamodb.client(endpoint=proxy.endpoint, total_max_attempts=1)
         with pytest.raises(ConnectionClosedError):
             client.list_tables()
+
+
+def test_the_page_lists_all_faults():
+    page = (Path(__file__).parents[2] / "docs/local-dynamodb.md").read_text()
+    listed = re.findall(r"`([a-z ]+)`", "".join(re.findall(r"^\| (`.*?) \|", page, re.MULTILINE)))
+    assert listed == [kind.value for kind in FaultKind]
+
+
+def test_the_examples_of_the_page_run(capsys):
+    page = (Path(__file__).parents[2] / "docs/local-dynamodb.md").read_text()
+    if not LocalDynamoDB.available():
+        pytest.skip("DynamoDB Local is not here")
+    for example in re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL):
+        exec(example, {})
+    assert capsys.readouterr().out.splitlines()[1:] == ["['ListTables']"]
