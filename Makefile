@@ -24,7 +24,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Without Java or npm, moto stands in for DynamoDB; `make test` ends by saying which of them it used.
 .venv/.dynamodb: .venv/.dev
 	@rm -rf .venv/dynamodb .venv/amplify-*.tgz && mkdir .venv/dynamodb
-	@if java -version >/dev/null 2>&1 && npm pack --silent --pack-destination .venv $(DYNAMODB) >/dev/null \
+	@if java -version >/dev/null 2>&1 && npm pack --loglevel=error --pack-destination .venv $(DYNAMODB) >/dev/null \
 	&& tar xzf .venv/amplify-*.tgz -C .venv/dynamodb --strip-components=2 package/emulator; \
 	then rm .venv/amplify-*.tgz; else rm -rf .venv/dynamodb; \
 	echo 'DynamoDB Local needs Java and npm; moto is used instead'; $(PIP) install --group moto; fi && touch $@

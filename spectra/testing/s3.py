@@ -34,21 +34,21 @@ class LocalS3:
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
-        self._folder = Path()
+        self._folder: Path | None = None
         self.endpoint = ""
 
     def start(self) -> Self:
         """Start it."""
         program = _program()
-        self._folder = Path(tempfile.mkdtemp(prefix="spectra-s3-"))
+        self._folder = folder = Path(tempfile.mkdtemp(prefix="spectra-s3-"))
         try:
-            self._start(program)
+            self._start(program, folder)
         except BaseException:
             self.close()
             raise
         return self
 
-    def _start(self, program: str) -> None:
+    def _start(self, program: str, folder: Path) -> None:
         key, secret = _IDENTITY
         identity = {
             "identities": [
@@ -59,10 +59,10 @@ class LocalS3:
                 }
             ]
         }
-        config = self._folder / "identity.json"
+        config = folder / "identity.json"
         config.write_text(json.dumps(identity))
         # A bucket begins with one volume, and not with seven: many small ones fit on any disk.
-        (self._folder / "master.toml").write_text("[master.volume_growth]\ncopy_1 = 1\n")
+        (folder / "master.toml").write_text("[master.volume_growth]\ncopy_1 = 1\n")
         port, *others = _ports(9)
         names = (
             "master.port",
@@ -72,12 +72,12 @@ class LocalS3:
             "filer.port",
             "filer.port.grpc",
         )
-        with (self._folder / "log").open("wb") as log:
+        with (folder / "log").open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 - the program of the wheel
                 [
                     program,
                     "server",
-                    f"-dir={self._folder}",
+                    f"-dir={folder}",
                     "-ip=127.0.0.1",
                     "-ip.bind=127.0.0.1",
                     "-volume.max=0",
@@ -95,12 +95,12 @@ class LocalS3:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                cwd=self._folder,
+                cwd=folder,
             )
         self.endpoint = f"http://127.0.0.1:{port}"
-        self._wait()
+        self._wait(folder / "log")
 
-    def _wait(self) -> None:
+    def _wait(self, log: Path) -> None:
         until = time.monotonic() + _START
         client = self.client()
         while True:
@@ -110,8 +110,8 @@ class LocalS3:
             except Exception as exc:
                 assert self._process is not None
                 if time.monotonic() > until or self._process.poll() is not None:
-                    log = (self._folder / "log").read_text(errors="replace")[-2_000:]
-                    raise RuntimeError(f"SeaweedFS did not start; the end of its log:\n{log}") from exc
+                    end = log.read_text(errors="replace")[-2_000:]
+                    raise RuntimeError(f"SeaweedFS did not start; the end of its log:\n{end}") from exc
                 time.sleep(0.1)
             else:
                 return
@@ -149,7 +149,9 @@ class LocalS3:
                 self._process.kill()
                 self._process.wait()
             self._process = None
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
 
     def __enter__(self) -> Self:
         return self.start()

@@ -44,7 +44,7 @@ class DynamoDBServer(abc.ABC):
         self.access_key = f"AKIASPECTRA{uuid.uuid4().hex[:20].upper()}"
         self.endpoint = ""
         self._process: subprocess.Popen[bytes] | None = None
-        self._folder = Path()
+        self._folder: Path | None = None
 
     @property
     @abc.abstractmethod
@@ -69,7 +69,7 @@ class DynamoDBServer(abc.ABC):
         command = self._command(port)
         self._folder = Path(tempfile.mkdtemp(prefix="spectra-dynamodb-"))
         try:
-            with (self._folder / "log").open("wb") as log:
+            with self._log.open("wb") as log:
                 self._process = subprocess.Popen(  # noqa: S603 - the program was found by `_command`
                     ["/bin/sh", "-c", _LIFELINE, "sh", *command],
                     stdin=subprocess.PIPE,
@@ -86,6 +86,11 @@ class DynamoDBServer(abc.ABC):
             raise
         return self
 
+    @property
+    def _log(self) -> Path:
+        assert self._folder is not None
+        return self._folder / "log"
+
     def _wait(self) -> None:
         assert self._process is not None
         until = time.monotonic() + _START
@@ -95,7 +100,7 @@ class DynamoDBServer(abc.ABC):
                 client.list_tables()
             except Exception as exc:
                 if time.monotonic() > until or self._process.poll() is not None:
-                    log = (self._folder / "log").read_text(errors="replace")[-2_000:]
+                    log = self._log.read_text(errors="replace")[-2_000:]
                     raise RuntimeError(f"{self.name} did not start; the end of its log:\n{log}") from exc
                 time.sleep(0.05)
             else:
@@ -136,7 +141,9 @@ class DynamoDBServer(abc.ABC):
             self._process.wait()
             self._process.stdin.close()
             self._process = None
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
 
     def __enter__(self) -> Self:
         return self.start()
@@ -194,7 +201,7 @@ class LocalDynamoDB(DynamoDBServer):
 
     def _wait(self) -> None:
         super()._wait()
-        for line in (self._folder / "log").read_text(errors="replace").splitlines():
+        for line in self._log.read_text(errors="replace").splitlines():
             if line.startswith("Version:"):
                 self._version = line.partition(":")[2].strip()
 
