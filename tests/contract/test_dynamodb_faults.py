@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import collections
-import re
 import threading
 import time
 import uuid
-from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError
 
-from spectra.testing.dynamodb import FaultKind, FaultProxy, LocalDynamoDB
+from spectra.testing.dynamodb import FaultKind, FaultProxy
 
 
 @pytest.fixture(scope="module")
@@ -348,18 +346,3 @@ def test_an_unreachable_dynamodb_is_a_cut_connection(local_dynamodb):
         client = local_dynamodb.client(endpoint=proxy.endpoint, total_max_attempts=1)
         with pytest.raises(ConnectionClosedError):
             client.list_tables()
-
-
-def test_the_page_lists_all_faults():
-    page = (Path(__file__).parents[2] / "docs/local-dynamodb.md").read_text()
-    listed = re.findall(r"`([a-z ]+)`", "".join(re.findall(r"^\| (`.*?) \|", page, re.MULTILINE)))
-    assert listed == [kind.value for kind in FaultKind]
-
-
-def test_the_examples_of_the_page_run(capsys):
-    page = (Path(__file__).parents[2] / "docs/local-dynamodb.md").read_text()
-    if not LocalDynamoDB.available():
-        pytest.skip("DynamoDB Local is not here")
-    for example in re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL):
-        exec(example, {})
-    assert capsys.readouterr().out.splitlines()[1:] == ["['ListTables']"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from spectra.errors import NotConfiguredError
-from spectra.testing.dynamodb import LocalDynamoDB, LocalMoto, local_dynamodb
+from spectra.testing.dynamodb import FaultKind, LocalDynamoDB, LocalMoto, local_dynamodb
 
 java = pytest.mark.skipif(not LocalDynamoDB.available(), reason="DynamoDB Local is not here")
 
@@ -217,3 +218,17 @@ def test_indexes_streams_ttl_and_capacity(local_dynamodb, table):
         ("INSERT", "a"),
         ("INSERT", "no lane"),
     ]
+
+
+def test_the_page_lists_all_faults():
+    page = (Path(__file__).parents[2] / "docs/local-dynamodb.md").read_text()
+    listed = re.findall(r"`([a-z ]+)`", "".join(re.findall(r"^\| (`.*?) \|", page, re.MULTILINE)))
+    assert listed == [kind.value for kind in FaultKind]
+
+
+@java
+def test_the_examples_of_the_page_run(capsys):
+    page = (Path(__file__).parents[2] / "docs/local-dynamodb.md").read_text()
+    for example in re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL):
+        exec(example, {})
+    assert capsys.readouterr().out.splitlines()[1:] == ["['ListTables']"]
