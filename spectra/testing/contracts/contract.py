@@ -35,6 +35,7 @@ class Contract:
 
     *lacks* declares what the adapter cannot do: these tests are skipped, and the summary says so.
     *profile* ``"slow"`` is for backends that are slow or send bills: fewer and smaller trials.
+    *examples* bounds how often the contract's machine runs; None: as often as the Hypothesis profile says.
 
     Overriding a test of the contract is a `TypeError`: an adapter that needs it does not keep the
     promise, or the contract asks for more than the port promises, which is a bug worth reporting.
@@ -42,6 +43,7 @@ class Contract:
 
     lacks: ClassVar[Collection[Lack]] = frozenset()
     profile: ClassVar[Profile] = "full"
+    examples: ClassVar[int | None] = None
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import uuid
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
@@ -61,4 +62,5 @@ class JobStoreContract(WritingPromises, PlacePromises, ListingPromises, QueuePro
     def test_js_no_sequence_of_calls_tells_it_from_a_dict(self, open_store: OpenStore) -> None:
         """JS1 to JS8: a machine drives the store beside a dict."""
         lags = Lack.CURRENT_INDEXES in self.lacks
-        run_machine(lambda: JobStoreMachine(open_store, lags=lags), slow=self.profile == "slow")
+        machine = functools.partial(JobStoreMachine, open_store, lags=lags)
+        run_machine(machine, slow=self.profile == "slow", examples=self.examples)

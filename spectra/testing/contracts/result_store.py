@@ -52,4 +52,9 @@ class ResultStoreContract(ObjectPromises, LinkPromises, PlaceOfFilesPromises):
 
     def test_rs_no_sequence_of_calls_tells_it_from_a_dict(self, harness: ResultStoreHarness) -> None:
         """RS1 to RS6: a machine drives the store beside a dict."""
-        run_machine(lambda: ResultStoreMachine(harness), steps=30, slow=self.profile == "slow")
+        run_machine(
+            lambda: ResultStoreMachine(harness),
+            steps=30,
+            slow=self.profile == "slow",
+            examples=self.examples,
+        )
