@@ -58,6 +58,7 @@ _PHASES: Final = {
     JobState.IN_PROGRESS: "I",
 }
 _SETTLING, _KEPT = "S", "K"
+_DIGITS: Final = ((0, 4), (4, 6), (6, 8), (8, 10), (10, 12), (12, 14), (14, 17))
 
 
 def _key(tenant_id: str, sort: str) -> Key:
@@ -119,5 +120,7 @@ def at_of(job: Job) -> str:
 def read_at(at: str) -> tuple[str, datetime, str, str]:
     """Tenant, due instant, job id, phase of a place in a lane."""
     tenant_id, digits, job_id, phase = at.split("#")
-    due = datetime.strptime(digits[:14], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
-    return tenant_id, due.replace(microsecond=int(digits[14:]) * 1000), job_id, phase
+    year, *rest = (int(digits[begin:end]) for begin, end in _DIGITS)
+    month, day, hour, minute, second, millisecond = rest
+    due = datetime(year, month, day, hour, minute, second, millisecond * 1000, UTC)
+    return tenant_id, due, job_id, phase
