@@ -8,7 +8,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
-from typing import Any, Final, TextIO
+from typing import Any, Final, TextIO, TypeAlias
 
 from spectra.errors import InvalidSpecError
 from spectra.monitoring.instruments import OPERATION, TENANT, TENANT_CLASS, Instrument, Kind, Measurement
@@ -23,6 +23,8 @@ UNITS: Final[Mapping[str, str]] = {"s": "Seconds", "By": "Bytes"}
 VALUES_OF_A_METRIC: Final = 100
 KEPT_VALUES: Final = 1_000
 LONGEST: Final = 250
+
+_Attributes: TypeAlias = tuple[tuple[str, str], ...]
 
 
 class EmfMetrics(Recorder):
@@ -55,14 +57,13 @@ class EmfMetrics(Recorder):
 
     def _forget(self) -> None:
         # Attributes, then the instrument: what shares its attributes shares a line.
-        self._kept: dict[Mapping[str, str], dict[Instrument, list[float]]] = defaultdict(dict)
+        self._kept: dict[_Attributes, dict[Instrument, list[float]]] = defaultdict(dict)
         self._count = 0
 
     def _record(self, measurements: list[Measurement], /) -> None:
         with self._lock:
             for one in measurements:
-                metrics = self._kept[one.attributes]
-                values = metrics.setdefault(one.instrument, [])
+                values = self._kept[tuple(one.attributes.items())].setdefault(one.instrument, [])
                 if values and one.instrument.kind is Kind.COUNTER:
                     values[0] += one.value
                 else:
@@ -90,10 +91,10 @@ class EmfMetrics(Recorder):
             stream.flush()
 
     def _lines(
-        self, at: int, attributes: Mapping[str, str], metrics: dict[Instrument, list[float]]
+        self, at: int, attributes: _Attributes, metrics: dict[Instrument, list[float]]
     ) -> Iterator[str]:
-        sets = dimension_sets(tuple(attributes))
-        members = {SERVICE: self._service, **{name: _text(value) for name, value in attributes.items()}}
+        sets = dimension_sets(tuple(name for name, _ in attributes))
+        members = {SERVICE: self._service, **{name: _text(value) for name, value in attributes}}
         left = {one: iter(values) for one, values in metrics.items()}
         # A metric's values have room for a hundred; those with more go on in a further line.
         while page := {one.name: chunk for one, values in left.items() if (chunk := _chunk(values))}:

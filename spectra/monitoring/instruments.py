@@ -48,9 +48,9 @@ class Kind(StrEnum):
     GAUGE = "gauge"
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Instrument:
-    """One thing that is measured; *unit* is spelled by UCUM. Every measurement has all *attributes*."""
+    """One thing that is measured, itself and no copy; *unit* is spelled by UCUM. Every measurement has all *attributes*."""
 
     name: str
     kind: Kind

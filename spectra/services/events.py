@@ -22,7 +22,7 @@ logging.getLogger("spectra").addHandler(logging.NullHandler())
 class JobEvent:
     """One committed change of a job; or, of another name than ``job.…``, a step that changed nothing.
 
-    *name* and *facts* are those of `EVENTS`. *before* is None for a new job. *at* is the instant of the
+    *name* and *facts* are those of `spectra.services.EVENTS`. *before* is None for a new job. *at* is the instant of the
     job's last write.
     """
 

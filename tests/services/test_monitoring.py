@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 from hypothesis import given
 
+import spectra.errors
 from spectra import Caller, ExportSpec, Settings, Spectra
 from spectra.adapters.memory import MemoryJobStore
 from spectra.domain import Category, Counts, Effect, JobError, JobState
@@ -384,6 +385,22 @@ def _go_on(told) -> None:
     faults.fail_before("replace", BackendUnavailableError("away"))
     stage.export("l")
     stage.worker().run_once()
+
+
+def test_what_is_everyday_is_no_line_of_a_normal_log(stage, caplog) -> None:
+    levels = {"step.conflict": "DEBUG", "claim.refused": "DEBUG", "job.settling": "DEBUG"}
+    levels |= dict.fromkeys(("job.failed", "lease.lost", "step.failed"), "WARNING")
+    caplog.set_level("DEBUG")
+    for name in EVENTS:
+        stage.ender.events.publish(name, export())
+    assert {record.getMessage(): record.levelname for record in caplog.records} == {
+        name: levels.get(name, "INFO") for name in EVENTS
+    }
+
+
+def test_every_error_has_a_category_that_the_figures_know() -> None:
+    found = {one.category for one in vars(spectra.errors).values() if isinstance(one, type)}
+    assert {one for one in found if isinstance(one, str)} <= set(Category)
 
 
 def test_an_event_can_be_made_without_facts() -> None:

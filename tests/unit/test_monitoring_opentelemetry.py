@@ -6,7 +6,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-from pathlib import Path
 
 import pytest
 from opentelemetry.sdk.metrics import MeterProvider
@@ -158,7 +157,7 @@ def test_eight_threads_lose_no_count(reader, provider) -> None:
     assert [*points(collected(reader)["spectra.jobs.created"]).values()] == [800]
 
 
-def program(tmp_path: Path, code: str) -> str:
+def program(code: str) -> str:
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", textwrap.dedent(code)],
         capture_output=True,
@@ -170,7 +169,7 @@ def program(tmp_path: Path, code: str) -> str:
     return done.stdout
 
 
-def test_without_an_sdk_it_does_nothing(tmp_path: Path) -> None:
+def test_without_an_sdk_it_does_nothing() -> None:
     code = """
         from spectra import Caller, ExportSpec, Spectra
         from spectra.monitoring import OpenTelemetryMetrics
@@ -183,10 +182,10 @@ def test_without_an_sdk_it_does_nothing(tmp_path: Path) -> None:
         import sys
         print(any(name.startswith("opentelemetry.sdk") for name in sys.modules))
     """
-    assert program(tmp_path, code) == "False\n"
+    assert program(code) == "False\n"
 
 
-def test_the_provider_of_the_process_is_found(tmp_path: Path) -> None:
+def test_the_provider_of_the_process_is_found() -> None:
     code = """
         from opentelemetry.metrics import set_meter_provider
         from opentelemetry.sdk.metrics import MeterProvider
@@ -202,10 +201,10 @@ def test_the_provider_of_the_process_is_found(tmp_path: Path) -> None:
         data = reader.get_metrics_data()
         print(data.resource_metrics[0].scope_metrics[0].metrics[0].name)
     """
-    assert program(tmp_path, code) == "spectra.jobs.created\n"
+    assert program(code) == "spectra.jobs.created\n"
 
 
-def test_a_missing_package_is_told_with_the_command(tmp_path: Path) -> None:
+def test_a_missing_package_is_told_with_the_command() -> None:
     code = """
         import sys
         sys.modules["opentelemetry"] = None
@@ -217,7 +216,7 @@ def test_a_missing_package_is_told_with_the_command(tmp_path: Path) -> None:
         except MissingExtraError as exc:
             print(exc)
     """
-    assert program(tmp_path, code) == (
+    assert program(code) == (
         "opentelemetry-api is not installed; run: pip install 'redshift-spectra[otel]'\n"
     )
 
