@@ -94,5 +94,5 @@ class EventLog:
 
 def _ready_since(job: Job) -> datetime:
     """When the job's work could have begun: while it was Open it waited for the client, not for a worker."""
-    closed = (entry.at for entry in reversed(job.history) if entry.event == Event.CLOSE_UPLOAD)
+    closed = (entry.at for entry in job.history if entry.event == Event.CLOSE_UPLOAD)
     return next(closed, job.created_at)

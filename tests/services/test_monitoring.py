@@ -494,52 +494,89 @@ def test_work_that_nobody_looks_after_any_more_is_due(tmp_path) -> None:
             assert ("backlog.oldest.age", age) in book.take()
 
 
-def test_a_look_reads_little() -> None:
+@pytest.mark.parametrize(("running", "asked"), [(0, 0), (5, 5), (30, 20)])
+def test_a_look_reads_little(running, asked) -> None:
     faults = Faults()
     clock = ManualClock()
     store = FaultyJobStore(MemoryJobStore(clock=clock), faults)
-    for number in range(30):
+    for number in range(40):
         job = store.add(export("j", f"t{number:02}")).job
+        if number >= running:
+            continue  # what waits, the backlog has told
         store.replace(job, job.claim(at=after(0), worker="w", until=after(60), retention=RETENTION))
     with Spectra.in_memory(clock=clock) as spectra:
         spectra.job_store = store
         faults.calls.clear()
         Book(clock=clock).observe(spectra)
-        assert sorted(faults.calls) == ["backlog", *["due"] * 20]
+        assert sorted(faults.calls) == ["backlog", *["due"] * asked]
 
 
 # ---- threads, and faults --------------------------------------------------------------------------------
 
 
-def test_eight_threads_lose_no_count() -> None:
+def in_eight_threads(work) -> None:
+    """Call *work* with 0 to 7 at the same time, with as many changes of thread as Python allows."""
+    gate = threading.Barrier(8)
+
+    def run(number: int) -> None:
+        gate.wait()
+        work(number)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=run, args=(number,)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+
+
+def values_of(name, lines) -> list:
+    found = [line[name] for line in lines if name in line]
+    return [value for one in found for value in (one if isinstance(one, list) else [one])]
+
+
+def test_eight_threads_that_create_jobs_lose_no_count() -> None:
     stream = io.StringIO()
     emf = EmfMetrics(stream=stream, clock=ManualClock())
-    clock = ManualClock()
-    with Spectra.in_memory(clock=clock) as spectra:
+    with Spectra.in_memory(clock=ManualClock()) as spectra:
         spectra.subscribe(emf)
-        gate = threading.Barrier(8)
 
         def create(number: int) -> None:
-            gate.wait()
-            for _ in range(250):
+            for turn in range(100):
                 spectra.jobs.create(Caller(f"t{number}"), ExportSpec(query="select 1"))
-                emf.observe(spectra) if _ % 50 == 0 else None
+                if turn % 20 == 0:
+                    emf.observe(spectra)
             emf.flush()
 
-        interval = sys.getswitchinterval()
-        sys.setswitchinterval(1e-5)
-        try:
-            threads = [threading.Thread(target=create, args=(number,)) for number in range(8)]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-        finally:
-            sys.setswitchinterval(interval)
+        in_eight_threads(create)
     lines = checked(stream.getvalue())
-    assert sum(line.get("spectra.jobs.created", 0) for line in lines) == 2_000
-    looks = [line["spectra.backlog.waiting"] for line in lines if "spectra.backlog.waiting" in line]
-    assert sum(len(look) if isinstance(look, list) else 1 for look in looks) == 40
+    assert sum(values_of("spectra.jobs.created", lines)) == 800
+    assert len(values_of("spectra.backlog.waiting", lines)) == 40
+
+
+def test_eight_threads_that_measure_and_flush_lose_no_value() -> None:
+    stream = io.StringIO()
+    emf = EmfMetrics(stream=stream, clock=ManualClock())
+    job = export()
+    event = JobEvent(
+        name="job.claimed", job=job, before=None, at=job.updated_at, facts={"seconds_waiting": 1.5}
+    )
+
+    def measure(_: int) -> None:
+        for turn in range(500):
+            emf(event)
+            if turn % 10 == 0:
+                emf.flush()
+
+    in_eight_threads(measure)
+    emf.flush()
+    lines = checked(stream.getvalue())
+    assert sum(values_of("spectra.attempts", lines)) == 4_000
+    assert values_of("spectra.job.wait", lines) == [1.5] * 4_000
 
 
 def test_a_class_that_cannot_be_told_stops_no_job(memory, caplog) -> None:
