@@ -3,6 +3,7 @@
 from spectra.services.driving import Driver
 from spectra.services.ending import Ender
 from spectra.services.events import EventLog, JobEvent, Listener
+from spectra.services.facts import EVENTS, FACTS
 from spectra.services.jobs import Created, JobService
 from spectra.services.results import ResultPart, Results
 from spectra.services.sweeper import Sweeper
@@ -10,6 +11,8 @@ from spectra.services.waiting import Waiting
 from spectra.services.worker import Worker
 
 __all__ = [
+    "EVENTS",
+    "FACTS",
     "Created",
     "Driver",
     "Ender",

@@ -57,7 +57,9 @@ class Driver:
         try:
             handle = self.ender.executor.start(self.task(job))
         except BackendError as exc:
-            return self._failed_attempt(job, _lost(str(exc), code=exc.code), Execution(status=Status.LOST))
+            # Whether it has begun nobody knows; it is cancelled below either way.
+            never = Execution(status=Status.CANCELLED)
+            return self._failed_attempt(job, _lost(str(exc), code=exc.code), never)
         if handle is None or handle == job.handle:
             return job
         if self.detached(job):
@@ -123,7 +125,7 @@ class Driver:
         after = after.renew(at=now, worker=self.name, until=self._until(job, now))
         return self._write(job, after, "job.progressed" if mine else "job.adopted")
 
-    def _complete(self, job: Job, execution: Execution) -> Job:
+    def _complete(self, job: Job, execution: Execution, *, lost: bool = False) -> Job:
         self.fault("before-manifest")
         counts = execution.counts or Counts(total=0)
         after = job.complete(
@@ -136,25 +138,28 @@ class Driver:
             warnings=execution.warnings,
         )
         self.fault("before-complete")
-        done = self._write(job, after, "job.completed", records=counts.total, failed=counts.failed)
+        facts = {"records": counts.total, "failed": counts.failed, "lost": lost}
+        done = self._write(job, after, "job.completed", **facts)
         self._clean(done)
         return done
 
     def _failed_attempt(self, job: Job, error: JobError, execution: Execution) -> Job:
         if not error.retryable:
             return self._fail(job, error, execution)
+        lost = execution.status is Status.LOST
         if execution.status is not Status.FAILED:
             effect = self._ended_effect(job)
             if effect is Effect.PENDING:
                 return self._later(job)
             if effect is Effect.APPLIED:
-                return self._complete(job, self.ender.executor.poll(self.task(job)))
+                return self._complete(job, self.ender.executor.poll(self.task(job)), lost=lost)
         if job.attempt >= self.max_attempts:
             return self._fail(job, error, execution)
         now = self._now()
         delay = min(2.0 ** (job.attempt - 1), BACKOFF_CAP) * (1 - 0.5 * self.uniform())
         after = job.reschedule(at=now, due_at=now + timedelta(seconds=delay), error=error)
-        return self._write(job, after, "job.rescheduled", error=error.code)
+        facts = {"error": error.code, "category": str(error.category), "lost": lost}
+        return self._write(job, after, "job.rescheduled", **facts)
 
     def _ended_effect(self, job: Job) -> Effect:
         """Cancel what may be left of the attempt; PENDING while the backend cannot be reached."""
@@ -164,11 +169,12 @@ class Driver:
             return Effect.PENDING
 
     def _fail(self, job: Job, error: JobError, execution: Execution) -> Job:
+        lost = execution.status is Status.LOST
         effect = self.ender.executor.cancel(self.task(job))
         if effect is Effect.PENDING:
             return self._later(job)
         if effect is Effect.APPLIED:
-            return self._complete(job, self.ender.executor.poll(self.task(job)))
+            return self._complete(job, self.ender.executor.poll(self.task(job)), lost=lost)
         after = job.fail(
             at=self._now(),
             retention=self.ender.retention,
@@ -179,7 +185,8 @@ class Driver:
             unprocessed_records=self._listed(execution, "unprocessed_records"),
             rejected_input=execution.rejected_input,
         )
-        failed = self._write(job, after, "job.failed", error=error.code, category=str(error.category))
+        facts = {"error": error.code, "category": str(error.category), "lost": lost}
+        failed = self._write(job, after, "job.failed", **facts)
         self._clean(failed)
         return failed
 

@@ -77,7 +77,9 @@ class Ender:
         effect = self.executor.cancel(task)
         now = self.clock.now()
         if effect is Effect.PENDING:
-            return self.store.replace(job, job.postponed(at=now, due_at=now + SETTLE_AGAIN))
+            later = self.store.replace(job, job.postponed(at=now, due_at=now + SETTLE_AGAIN))
+            self.events.publish("job.settling", later, before=job.state, seconds_settling=_since_end(later))
+            return later
         counts = None
         if effect is Effect.APPLIED:
             execution = self.executor.poll(task)
@@ -86,7 +88,10 @@ class Ender:
         settled = self.store.replace(
             job, job.settle(at=now, retention=self.retention, effect=effect, counts=counts)
         )
-        self.events.publish("job.settled", settled, before=job.state, effect=str(effect))
+        seconds = _since_end(settled)
+        self.events.publish(
+            "job.settled", settled, before=job.state, effect=str(effect), seconds_settling=seconds
+        )
         return settled
 
     def _expire(self, job: Job) -> Job:
@@ -99,3 +104,7 @@ class Ender:
         self.store.delete(job.tenant_id, job.job_id)
         self.events.publish("job.expired", job, before=job.state)
         return job
+
+
+def _since_end(job: Job) -> float:
+    return (job.updated_at - (job.completed_at or job.updated_at)).total_seconds()

@@ -40,7 +40,10 @@ class Sweeper:
                     continue
                 try:
                     after = self._ender.step(job)
-                except (JobConflictError, JobNotFoundError):
+                except JobConflictError as exc:
+                    self._ender.events.publish("step.conflict", exc.job, before=job.state, worker="sweeper")
+                    continue
+                except JobNotFoundError:
                     continue
                 taken += after is not None
         return taken

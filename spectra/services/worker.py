@@ -74,8 +74,9 @@ class Worker:
             return self._driver.carry_on(job, wait=wait)
         except JobConflictError as exc:
             lease = job.lease
-            if lease is not None and lease.worker == self.name and exc.job.lease != lease:
-                self._ender.events.publish("lease.lost", exc.job, before=job.state, worker=self.name)
+            lost = lease is not None and lease.worker == self.name and exc.job.lease != lease
+            name = "lease.lost" if lost else "step.conflict"
+            self._ender.events.publish(name, exc.job, before=job.state, worker=self.name)
             self._end_if_over(job, exc.job)
             return exc.job
         except JobNotFoundError:
@@ -83,6 +84,7 @@ class Worker:
             return job
         except TenantBusyError:
             self._not_before[job.tenant_id] = self._now() + BUSY_FOR
+            self._ender.events.publish("claim.refused", job, before=job.state, worker=self.name)
             return job
 
     def drive(self, job: Job, /, *, until: datetime) -> Job:
@@ -208,9 +210,10 @@ class Worker:
         except Exception as exc:
             # One job's fault must not end the worker: it rests a while and stays due.
             self._not_before[str(job)] = self._now() + AFTER_FAULT
-            code = exc.code if isinstance(exc, SpectraError) else "INTERNAL"
-            self._ender.events.note("step.failed", job=str(job), code=code, error=repr(exc))
-            if not isinstance(exc, SpectraError | BackendError):
+            ours = exc if isinstance(exc, SpectraError) else SpectraError()
+            facts = {"code": ours.code, "category": str(ours.category), "error": repr(exc)}
+            self._ender.events.publish("step.failed", job, before=job.state, **facts)
+            if not isinstance(exc, SpectraError):
                 self._ender.events.note("step.bug", job=str(job), exc_info=True)
 
     def _as_it_is(self, job: Job) -> Job:

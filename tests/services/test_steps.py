@@ -492,7 +492,8 @@ def test_settling(stage: Stage, caplog: Any) -> None:
     stage.executor.executions = [Execution(status=Status.SUCCEEDED, counts=COUNTS)]
     waiting = stage.ender.step(job)
     assert (waiting.effect, waiting.due_at, waiting.updated_at) == ("pending", after(8), after(6))
-    assert stage.told == []
+    event = stage.told.pop()
+    assert (event.name, event.job, event.facts) == ("job.settling", waiting, {"seconds_settling": 1.0})
     stage.clock.instant = after(8)
     settled = stage.ender.step(waiting)
     assert (settled.effect, settled.counts) == ("applied", COUNTS)

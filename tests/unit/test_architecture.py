@@ -19,6 +19,7 @@ DRIVERS = {
     "hypothesis",
     "isal",
     "itsdangerous",
+    "opentelemetry",
     "pytest",
     "sqlglot",
     "sqlite3",
@@ -47,6 +48,9 @@ def loaded(code: str) -> set[str]:
         "spectra.composition",
         "spectra.adapters.memory",
         "spectra.adapters.embedded",
+        "spectra.monitoring",
+        "spectra.monitoring.emf",
+        "spectra.monitoring.alarms",
         "spectra.sql",
     ],
 )
