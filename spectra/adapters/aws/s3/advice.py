@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["advice_on"]
+__all__ = ["ACTIONS", "advice_on"]
 
 _READ, _WRITE, _LIST, _DELETE = "s3:GetObject", "s3:PutObject", "s3:ListBucket", "s3:DeleteObject"
 # Every operation that the store calls, and the action of IAM that allows it.
@@ -34,8 +34,10 @@ _ELSEWHERE: Final = frozenset({"301", "307", "PermanentRedirect", "IllegalLocati
 
 def advice_on(code: str, operation: str, bucket: str) -> str:
     """What *code* in answer to *operation* means, and the next step."""
+    if operation not in ACTIONS:  # of the service that the credentials come from
+        return f"the credentials for S3 could not be renewed: {operation} was refused ({code})"
     if code in _DENIED:
-        action = ACTIONS.get(operation, operation)
+        action = ACTIONS[operation]
         hint = (
             "; without s3:ListBucket it says so of missing objects too" if operation == "HeadObject" else ""
         )

@@ -30,7 +30,8 @@ def copied(
             if info.bytes < IN_PARTS_FROM:
                 told = client.copy_object(**target, CopySource=source, **condition)
                 return str(told["CopyObjectResult"]["ETag"]).strip('"')
-            _in_parts(client, source, target, condition)
+            if not _in_parts(client, source, target, condition):
+                return None
     except BackendError as exc:
         if code_of(exc.__cause__) in ("PreconditionFailed", "412") and not isinstance(
             exc, OutcomeUnknownError
@@ -44,10 +45,15 @@ def copied(
         raise OutcomeUnknownError(f"{location} was copied, and the copy could not be looked at") from exc
 
 
-def _in_parts(client: Any, source: dict[str, str], target: dict[str, str], condition: dict[str, str]) -> None:
+def _in_parts(client: Any, source: dict[str, str], target: dict[str, str], condition: dict[str, str]) -> bool:
     from boto3.s3.transfer import TransferConfig
+    from s3transfer.exceptions import S3CopyFailedError
 
     config = TransferConfig(
         multipart_threshold=IN_PARTS_FROM, multipart_chunksize=PART, preferred_transfer_client="classic"
     )
-    client.copy(source, target["Bucket"], target["Key"], ExtraArgs=condition, Config=config)
+    try:
+        client.copy(source, target["Bucket"], target["Key"], ExtraArgs=condition, Config=config)
+    except S3CopyFailedError:  # what it says when a part's source has another etag
+        return False
+    return True

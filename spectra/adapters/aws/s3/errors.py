@@ -94,7 +94,7 @@ def translated(location: str, *, writes: bool = False) -> Iterator[None]:
                 f"the connection to S3 broke during a write, which may have been done; look at {location} first"
             ) from exc
         raise BackendUnavailableError(f"S3 cannot be reached: {type(exc).__name__}") from exc
-    except (told.CredentialRetrievalError, told.MetadataRetrievalError) as exc:
+    except (told.CredentialRetrievalError, told.MetadataRetrievalError, OSError) as exc:
         raise BackendUnavailableError("the credentials for S3 could not be fetched") from exc
     except (told.NoCredentialsError, told.PartialCredentialsError) as exc:
         raise BackendError("there are no credentials for S3; give the process a role or a profile") from exc
