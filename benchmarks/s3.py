@@ -47,14 +47,18 @@ def run() -> list[tuple[str, float, float]]:
             peaks = {}
             for size in (SMALL, LARGE):
                 seconds, peaks[size] = measure("ours", what, size)
-                print(f"{what} {size} MiB: peak {peaks[size]:.0f} MiB, {size / seconds:.0f} MiB/s", flush=True)
+                print(
+                    f"{what} {size} MiB: peak {peaks[size]:.0f} MiB, {size / seconds:.0f} MiB/s", flush=True
+                )
             found.append((f"memory to {what} {LARGE} MiB / {SMALL} MiB", peaks[LARGE] / peaks[SMALL], 1.5))
         for what in ("write", "read"):
             times: dict[str, list[float]] = {"ours": [], "boto3": []}
             for _ in range(ROUNDS):
                 for whose, taken in times.items():
                     taken.append(measure(whose, what, TIMED)[0])
-            found.append((f"{what} {TIMED} MiB / boto3", median(times["ours"]) / median(times["boto3"]), 1.15))
+            found.append(
+                (f"{what} {TIMED} MiB / boto3", median(times["ours"]) / median(times["boto3"]), 1.15)
+            )
         return found
 
 

@@ -443,6 +443,13 @@ def test_a_missing_bucket_is_not_a_missing_object(new_store):
             call()
 
 
+def test_who_may_not_look_at_the_bucket_is_told_of_the_object(store, proxy, bucket):
+    proxy.harm = lambda method, path, nth: Refuse("", 403) if path.rstrip("/").endswith(bucket) else None
+    with pytest.raises(ObjectNotFoundError):
+        store.stat(place(store))
+    assert len(proxy.seen) == 2
+
+
 @pytest.mark.parametrize(
     ("code", "status", "advice"),
     [

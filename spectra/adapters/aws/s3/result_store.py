@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any, BinaryIO
 
@@ -15,6 +15,7 @@ from spectra.adapters.aws.s3.listing import delete_below, jobs_below
 from spectra.adapters.aws.s3.reading import opened
 from spectra.adapters.aws.s3.writing import Upload
 from spectra.errors import (
+    BackendError,
     ClosedError,
     InvalidCursorError,
     InvalidSpecError,
@@ -44,7 +45,7 @@ class S3ResultStore(ResultStore):
     credentials that sign them, and `expires_at` says so; what nobody can know is the end of a session
     token from the environment. S3 counts in whole seconds.
 
-    An object is written in parts of 16 MiB, to 156 GiB. `jobs` may give an empty page before the last.
+    An object is written in parts of 8 MiB, to 78 GiB. `jobs` may give an empty page before the last.
     """
 
     scheme = "s3"
@@ -81,15 +82,16 @@ class S3ResultStore(ResultStore):
             with translated(location):
                 found = client.head_object(**named)
         except ObjectNotFoundError:
-            self._bucket_exists(client)
+            self._check_bucket(client)
             raise
         return ObjectInfo(int(found["ContentLength"]), found["ETag"].strip('"'))
 
-    def _bucket_exists(self, client: Any) -> None:
+    def _check_bucket(self, client: Any) -> None:
         # The answer to HEAD has no body, and so does not say what is missing.
         root = f"s3://{self._bucket}"
         try:
-            with translated(root):
+            # Who may list below the prefix only may not look at the bucket; then it is there.
+            with suppress(BackendError), translated(root):
                 client.head_bucket(Bucket=self._bucket)
         except ObjectNotFoundError as exc:
             raise refusal("NoSuchBucket", "HeadBucket", root) from exc

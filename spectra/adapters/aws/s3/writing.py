@@ -12,7 +12,7 @@ __all__ = ["CHECKSUM", "Upload"]
 
 # The one that S3 keeps of a whole object even if it came in parts.
 CHECKSUM: Final = "CRC64NVME"
-PART: Final = 16 * 1024 * 1024
+PART: Final = 8 * 1024 * 1024
 _PARTS: Final = 10_000
 _AT_ONCE: Final = 3
 _GLANCE: Final = 0.5
