@@ -17,6 +17,7 @@ from typing import Any
 
 MIB = 1 << 20
 SMALL, LARGE = 10, 2_048  # MiB
+BUFFERS = 64  # MiB: what is under way at once, and no more however long the stream is
 TIMED = 256
 ROUNDS = 5
 BUCKET = "spectra-benchmark"
@@ -24,7 +25,7 @@ PIECE = bytes(range(256)) * 1_024  # as much as a program writes or reads at a t
 
 
 def run() -> list[tuple[str, float, float]]:
-    """Peak memory of 2 GiB over that of 10 MiB; medians of interleaved times over boto3's own."""
+    """How much more memory 2 GiB take than 10 MiB; medians of interleaved times over boto3's own."""
     from spectra.testing.s3 import LocalS3
 
     with LocalS3() as s3:
@@ -50,7 +51,8 @@ def run() -> list[tuple[str, float, float]]:
                 print(
                     f"{what} {size} MiB: peak {peaks[size]:.0f} MiB, {size / seconds:.0f} MiB/s", flush=True
                 )
-            found.append((f"memory to {what} {LARGE} MiB / {SMALL} MiB", peaks[LARGE] / peaks[SMALL], 1.5))
+            more = (peaks[LARGE] - peaks[SMALL]) / BUFFERS
+            found.append((f"memory, {what} {LARGE} MiB: more than {SMALL} MiB / {BUFFERS} MiB", more, 1.0))
         for what in ("write", "read"):
             times: dict[str, list[float]] = {"ours": [], "boto3": []}
             for _ in range(ROUNDS):

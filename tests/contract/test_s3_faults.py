@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import sys
 import time
 
 import boto3
@@ -15,6 +16,7 @@ from spectra.adapters.aws.s3.advice import ACTIONS
 from spectra.errors import (
     BackendError,
     BackendUnavailableError,
+    MissingExtraError,
     ObjectNotFoundError,
     OutcomeUnknownError,
     UploadChangedError,
@@ -557,3 +559,10 @@ def test_every_operation_has_its_action(store, proxy, small_parts, copies_in_par
     store.delete(copy)
     store.delete(store.location("acme", "j1"))
     assert called == set(ACTIONS)
+
+
+def test_without_the_extra_a_read_says_what_to_install(store, monkeypatch):
+    location = put(store, b"data")
+    monkeypatch.setitem(sys.modules, "awscrt", None)
+    with pytest.raises(MissingExtraError, match="aws"):
+        read(store, location)
