@@ -47,7 +47,7 @@ class _Live(ExecutorContract, QueryRunnerContract):
     @pytest.fixture
     def harness(self, live, tables):
         prefix = f"{live.prefix}{uuid.uuid4().hex}/"
-        with S3ResultStore(live.bucket, prefix=prefix, client=boto3.client("s3")) as results:
+        with S3ResultStore(live.bucket, prefix=prefix) as results:
             try:
                 with self.made(live, results) as executor:
                     yield LiveHarness(executor, results, live, tables)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import json
 import math
+from bisect import bisect_left
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 from urllib.parse import parse_qs, quote, urlsplit
 
+from spectra.errors import BackendError
 from spectra.ports.clock import SystemClock
 from spectra.ports.result_store import Link, UploadTarget
 
@@ -64,11 +66,9 @@ def _signed(
 ) -> tuple[_T, datetime]:
     """What *sign* makes for as many seconds as end no later than asked, and when it ends."""
     # The server judges by real time, and the signature is made by the machine's: no other clock counts.
-    until = expires_at
-    credentials = _credentials_end(client)
-    if credentials is not None:
-        until = min(until, credentials)
-    seconds = min(max(math.floor((until - SystemClock().now()).total_seconds()) + 1, 1), _LONGEST)
+    now = SystemClock().now()
+    until = min(expires_at, now + timedelta(seconds=_life(client)))
+    seconds = min(max(math.floor((until - now).total_seconds()) + 1, 1), _LONGEST)
     while True:
         # The signature's own clock stands at whole seconds, and may have moved on by one.
         made = sign(seconds)
@@ -78,25 +78,40 @@ def _signed(
         seconds -= max(math.ceil((ends - until).total_seconds()), 1)
 
 
+def _life(client: Any) -> int:
+    """For how many seconds the credentials that sign live, as far as anybody knows."""
+    # boto3 asks a client for its credentials in this way, and there is no other.
+    credentials = client._get_credentials()  # noqa: SLF001
+    if credentials is None:
+        return _LONGEST  # and signing says that there are none
+    credentials.get_frozen_credentials()  # renews what is about to end
+    # Only those that end have this; they do not tell when, but whether before so many seconds.
+    ends_before = getattr(credentials, "refresh_needed", None)
+    if ends_before is None:
+        return _LONGEST
+    return max(bisect_left(range(_LONGEST + 1), True, key=ends_before) - 1, 0)
+
+
 def _end(url: str) -> datetime:
     said = parse_qs(urlsplit(url).query)
+    if "X-Amz-Date" not in said:
+        raise _old_signature()
     begun = datetime.strptime(said["X-Amz-Date"][0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     return begun + timedelta(seconds=int(said["X-Amz-Expires"][0]))
 
 
 def _policy_end(fields: dict[str, str]) -> datetime:
+    if "x-amz-date" not in fields:
+        raise _old_signature()
     policy = json.loads(base64.b64decode(fields["policy"]))
     return datetime.strptime(policy["expiration"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
 
 
-def _credentials_end(client: Any) -> datetime | None:
-    """When the client's credentials end; None if they do not, or nobody knows."""
-    # botocore has no public way to ask a client for this.
-    credentials = getattr(getattr(client, "_request_signer", None), "_credentials", None)
-    if credentials is not None and hasattr(credentials, "get_frozen_credentials"):
-        credentials.get_frozen_credentials()  # refreshes what is about to end
-    found = getattr(credentials, "_expiry_time", None)
-    return found if isinstance(found, datetime) else None
+def _old_signature() -> BackendError:
+    return BackendError(
+        "the client signs links in the old way, which bounds too little; "
+        'make it with botocore.config.Config(signature_version="s3v4")'
+    )
 
 
 def _disposition(filename: str) -> str:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO
 
 from spectra.adapters.aws.s3 import links
-from spectra.adapters.aws.s3.errors import code_of, translated
-from spectra.adapters.aws.s3.streams import Multipart, opened
+from spectra.adapters.aws.s3.clients import Clients
+from spectra.adapters.aws.s3.copying import copied
+from spectra.adapters.aws.s3.errors import refusal, translated
+from spectra.adapters.aws.s3.listing import delete_below, jobs_below
+from spectra.adapters.aws.s3.reading import opened
+from spectra.adapters.aws.s3.writing import Upload
 from spectra.errors import (
     BackendError,
     ClosedError,
     InvalidCursorError,
     InvalidSpecError,
-    MissingExtraError,
+    ObjectNotFoundError,
     UploadChangedError,
     UploadTooLargeError,
 )
@@ -27,62 +29,36 @@ from spectra.ports.result_store import Area, Link, ObjectInfo, ResultStore, Uplo
 
 __all__ = ["S3ResultStore"]
 
-PAGE: Final = 100
-_DELETED: Final = 1_000
-_WHOLE: Final = 5 * 1024**3
-_PART: Final = 1024**3
-
 
 class S3ResultStore(ResultStore):
     """Files in *bucket*, below *prefix* (empty, or ending with ``/``): RS1 to RS7.
 
-    *client* is a boto3 client of S3, or makes one; without it boto3's defaults are used. It needs the
-    bucket's region. Clients are made on first use, and again after a fork.
+    *client* makes a boto3 client of S3, on first use and again after a fork; a ready client is taken
+    too, but not across a fork. It is one of the bucket's region, and signs with version 4
+    (``Config(signature_version="s3v4")``). Without it boto3's defaults are used.
 
-    Links: of a known size a PUT, of an unknown one a form POST, which S3 bounds; both end with the
-    credentials that sign them, and `expires_at` says so. S3 counts in whole seconds.
+    Every object is written with a checksum, which S3 verifies, and keeps; one that is read from its
+    beginning is compared with it, whoever wrote it, or the read raises `BackendError` at its end.
+    A range, and a checksum that S3 keeps by parts only, cannot be compared.
+
+    Links: of a known size a PUT, of an unknown one a form POST, which S3 bounds. Both end with the
+    credentials that sign them, and `expires_at` says so; what nobody can know is the end of a session
+    token from the environment. S3 counts in whole seconds.
+
+    An object is written in parts of 8 MiB, to 78 GiB. `jobs` may give an empty page before the last.
     """
 
     scheme = "s3"
-    max_upload_bytes = _WHOLE
+    max_upload_bytes = 5 * 1024**3
 
     def __init__(
-        self,
-        bucket: str,
-        *,
-        prefix: str = "",
-        client: Any | Callable[[], Any] = None,
-        copy_in_parts_from: int = _WHOLE,
-        copied_part: int = _PART,
+        self, bucket: str, *, prefix: str = "", client: Any | Callable[[], Any] | None = None
     ) -> None:
         if prefix and (not prefix.endswith("/") or prefix.startswith("/") or "//" in prefix):
             raise InvalidSpecError("prefix", "must be empty, or end with / and not begin with it")
         self._bucket, self._prefix = bucket, prefix
         self._places = Places(f"s3://{bucket}/{prefix}")
-        self._made: Any = client
-        self._clients: dict[int, Any] = {}
-        self._lock = threading.Lock()
-        self._copy_in_parts_from, self._copied_part = copy_in_parts_from, copied_part
-        self._closed = False
-
-    @property
-    def _client(self) -> Any:
-        if self._closed:
-            raise ClosedError("the result store")
-        with self._lock:
-            process = os.getpid()
-            if process not in self._clients:
-                self._clients = {process: self._new_client()}
-            return self._clients[process]
-
-    def _new_client(self) -> Any:
-        if self._made is not None:
-            return self._made() if callable(self._made) and not hasattr(self._made, "meta") else self._made
-        try:
-            import boto3
-        except ModuleNotFoundError as exc:
-            raise MissingExtraError("aws", exc.name or "") from exc
-        return boto3.client("s3")
+        self._clients = Clients(client)
 
     # ---- locations ------------------------------------------------------------------------------------
 
@@ -101,113 +77,68 @@ class S3ResultStore(ResultStore):
     # ---- objects --------------------------------------------------------------------------------------
 
     def stat(self, location: str, /) -> ObjectInfo:
-        client, named = self._client, self._object(location)
-        with translated(location):
-            found = client.head_object(**named)
-        return ObjectInfo(int(found["ContentLength"]), _etag(found))
+        client, named = self._clients.client(), self._object(location)
+        try:
+            with translated(location):
+                found = client.head_object(**named)
+        except ObjectNotFoundError:
+            self._check_bucket(client)
+            raise
+        return ObjectInfo(int(found["ContentLength"]), found["ETag"].strip('"'))
+
+    def _check_bucket(self, client: Any) -> None:
+        # The answer to HEAD has no body, and so does not say what is missing.
+        root = f"s3://{self._bucket}"
+        try:
+            # Who may list below the prefix only may not look at the bucket; then it is there.
+            with suppress(BackendError), translated(root):
+                client.head_bucket(Bucket=self._bucket)
+        except ObjectNotFoundError as exc:
+            raise refusal("NoSuchBucket", "HeadBucket", root) from exc
 
     def copy(self, source: str, target: str, /, *, if_etag: str) -> ObjectInfo:
-        client, here, there = self._client, self._object(source), self._object(target)
+        client, here, there = self._clients.client(), self._object(source), self._object(target)
         info = self.stat(source)
-        if info.etag != if_etag:
-            raise self._changed(source)
-        with self._unless_changed(source), translated(source, writes=True):
-            if info.bytes <= self._copy_in_parts_from:
-                copied = client.copy_object(**there, CopySource=here, CopySourceIfMatch=f'"{if_etag}"')
-                return ObjectInfo(info.bytes, _etag(copied["CopyObjectResult"]))
-            with Multipart(client, there) as upload:
-                for begin in range(0, info.bytes, self._copied_part):
-                    end = min(begin + self._copied_part, info.bytes) - 1
-                    upload.copy(here, if_etag, begin, end)
-                return ObjectInfo(info.bytes, upload.complete())
-
-    @contextmanager
-    def _unless_changed(self, source: str) -> Iterator[None]:
-        try:
-            yield
-        except BackendError as exc:
-            if code_of(exc.__cause__ or exc) in ("PreconditionFailed", "412"):
-                raise self._changed(source) from exc
-            raise
-
-    def _changed(self, source: str) -> UploadChangedError:
-        return UploadChangedError(
-            self._places.object_at(source).job, "the upload was replaced; close it again"
-        )
+        etag = copied(client, here, there, source, info) if info.etag == if_etag else None
+        if etag is None:
+            raise UploadChangedError(
+                self._places.object_at(source).job, "the upload was replaced; close it again"
+            )
+        return ObjectInfo(info.bytes, etag)
 
     def open_read(self, location: str, /, *, start: int = 0) -> BinaryIO:
-        client, named = self._client, self._object(location)
-        return opened(client, named, location, start)
+        client, here = self._clients.client(), self._places.object_at(location)
+        return opened(client, self._named(location), location, here.job, start)
 
     @contextmanager
     def open_write(self, location: str, /) -> Iterator[UploadWriter]:
-        client, named = self._client, self._object(location)
-        with translated(location, writes=True), Multipart(client, named) as upload:
+        upload = Upload(self._clients.client(), self._object(location), location)
+        try:
             yield upload
-            if self._closed:
+            if self._clients.closed:
                 raise ClosedError("the result store")
             upload.complete()
+        except BaseException:
+            upload.abandon()
+            raise
 
     def delete(self, location: str, /) -> None:
-        client = self._client
-        place = self._places.at(location)
-        named = self._named(location)
+        client, place, named = self._clients.client(), self._places.at(location), self._named(location)
+        if place.name is None:
+            delete_below(client, named["Bucket"], named["Key"])
+            return
         with translated(location):
-            if place.name is not None:
-                client.delete_object(**named)
-                return
-            pages = client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=named["Key"])
-            for page in pages:
-                keys = [{"Key": one["Key"]} for one in page.get("Contents", ())]
-                for at in range(0, len(keys), _DELETED):
-                    told = client.delete_objects(
-                        Bucket=self._bucket, Delete={"Objects": keys[at : at + _DELETED], "Quiet": True}
-                    )
-                    if told.get("Errors"):
-                        raise BackendError(f"S3 did not delete: {told['Errors'][0].get('Code')}")
-            uploads = client.get_paginator("list_multipart_uploads")
-            for page in uploads.paginate(Bucket=self._bucket, Prefix=named["Key"]):
-                for one in page.get("Uploads", ()):
-                    client.abort_multipart_upload(
-                        Bucket=self._bucket, Key=one["Key"], UploadId=one["UploadId"]
-                    )
+            client.delete_object(**named)
 
     def jobs(self, *, older_than: datetime, cursor: str | None = None) -> Page[tuple[str, str]]:
-        client = self._client
-        after = ""
+        client, after = self._clients.client(), ""
         if cursor is not None:
-            tenant, slash, job = cursor.partition("/")
+            tenant, _, job = cursor.partition("/")
             try:
                 after = self._named(self._places.folder(tenant, job, None, None))["Key"]
             except InvalidSpecError:
                 raise InvalidCursorError from None
-            if not slash:
-                raise InvalidCursorError
-        found: list[tuple[str, str]] = []
-        with translated(f"s3://{self._bucket}"):
-            # What comes after the last name that a job's folder could have: no name has this character.
-            begin = {"StartAfter": after + "\U0010fffd"} if after else {}
-            pages = client.get_paginator("list_objects_v2").paginate(
-                Bucket=self._bucket, Prefix=self._prefix, **begin
-            )
-            latest: datetime | None = None
-            current: tuple[str, str] | None = None
-            for page in pages:
-                for one in page.get("Contents", ()):
-                    place = self._own(one["Key"])
-                    if place is None:
-                        continue
-                    ids = (place.tenant_id, place.job_id)
-                    if ids != current:
-                        if current is not None and latest is not None and latest < older_than:
-                            found.append(current)
-                            if len(found) == PAGE:
-                                return Page(tuple(found), "/".join(current))
-                        current, latest = ids, one["LastModified"]
-                    latest = max(latest or one["LastModified"], one["LastModified"])
-            if current is not None and latest is not None and latest < older_than:
-                found.append(current)
-        return Page(tuple(found), None)
+        return jobs_below(client, self._bucket, self._prefix, self._own, older_than, after)
 
     def _own(self, key: str) -> Place | None:
         """Where an object belongs; None for what others keep in the bucket."""
@@ -221,7 +152,7 @@ class S3ResultStore(ResultStore):
     def upload_target(
         self, location: str, /, *, max_bytes: int, size: int | None, expires_at: datetime
     ) -> UploadTarget:
-        client, here = self._client, self._linkable(location)
+        client, here = self._clients.client(), self._linkable(location)
         if size is not None and size > max_bytes:
             raise UploadTooLargeError(
                 here.job, f"the upload has {size} bytes, at most {max_bytes} are allowed; split it"
@@ -232,7 +163,7 @@ class S3ResultStore(ResultStore):
             return links.put(client, self._named(location), size, expires_at)
 
     def download_link(self, location: str, /, *, filename: str, expires_at: datetime) -> Link:
-        client = self._client
+        client = self._clients.client()
         self._linkable(location)
         with translated(location):
             return links.get(client, self._named(location), filename, expires_at)
@@ -244,8 +175,4 @@ class S3ResultStore(ResultStore):
         return here
 
     def close(self) -> None:
-        self._closed = True
-
-
-def _etag(answer: Any) -> str:
-    return str(answer["ETag"]).strip('"')
+        self._clients.close()

@@ -1,0 +1,144 @@
+"""Streams into and out of the local S3: memory by size, and time against the same calls of boto3 alone.
+
+Each measurement is a process of its own, so that its peak of memory is that of one stream.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+MIB = 1 << 20
+SMALL, LARGE = 10, 2_048  # MiB
+BUFFERS = 64  # MiB: what is under way at once, and no more however long the stream is
+TIMED = 256
+ROUNDS = 5
+BUCKET = "spectra-benchmark"
+PIECE = bytes(range(256)) * 1_024  # as much as a program writes or reads at a time
+
+
+def run() -> list[tuple[str, float, float]]:
+    """How much more memory 2 GiB take than 10 MiB; medians of interleaved times over boto3's own."""
+    from spectra.testing.s3 import LocalS3
+
+    with LocalS3() as s3:
+        s3.create_bucket(BUCKET)
+        facts = {"endpoint": s3.endpoint, "key": s3.access_key, "secret": s3.secret_key, "region": s3.region}
+
+        def measure(whose: str, what: str, size: int) -> tuple[float, float]:
+            done = subprocess.run(
+                [sys.executable, "-m", "benchmarks.s3", whose, what, str(size)],
+                env={**os.environ, "SPECTRA_BENCHMARK_S3": json.dumps(facts)},
+                cwd=Path(__file__).parent.parent,
+                stdout=subprocess.PIPE,
+                check=True,
+            )
+            seconds, peak = json.loads(done.stdout)
+            return seconds, peak
+
+        found = []
+        for what in ("write", "read"):
+            peaks = {}
+            for size in (SMALL, LARGE):
+                seconds, peaks[size] = measure("ours", what, size)
+                print(
+                    f"{what} {size} MiB: peak {peaks[size]:.0f} MiB, {size / seconds:.0f} MiB/s", flush=True
+                )
+            more = (peaks[LARGE] - peaks[SMALL]) / BUFFERS
+            found.append((f"memory, {what} {LARGE} MiB: more than {SMALL} MiB / {BUFFERS} MiB", more, 1.0))
+        for what in ("write", "read"):
+            times: dict[str, list[float]] = {"ours": [], "boto3": []}
+            for _ in range(ROUNDS):
+                for whose, taken in times.items():
+                    taken.append(measure(whose, what, TIMED)[0])
+            found.append(
+                (f"{what} {TIMED} MiB / boto3", median(times["ours"]) / median(times["boto3"]), 1.15)
+            )
+        return found
+
+
+# ---- one measurement, in a process of its own -----------------------------------------------------------
+
+
+class _Source:
+    """A stream of so many bytes, which boto3 reads."""
+
+    def __init__(self, size: int) -> None:
+        self._left = size
+
+    def read(self, size: int) -> bytes:
+        found = bytearray()
+        while len(found) < size and self._left:
+            piece = PIECE[: min(size - len(found), self._left)]
+            found += piece
+            self._left -= len(piece)
+        return bytes(found)
+
+
+def _ours(client: Any, what: str, size: int) -> None:
+    from spectra.adapters.aws.s3 import S3ResultStore
+    from spectra.ports import Area
+
+    with S3ResultStore(BUCKET, client=client) as store:
+        location = store.location("t", "j", Area.RESULTS) + f"data-{size}"
+        if what == "write":
+            with store.open_write(location) as writer:
+                for _ in range(size * MIB // len(PIECE)):
+                    writer.write(PIECE)
+            return
+        with store.open_read(location) as stream:
+            count = 0
+            while piece := stream.read(len(PIECE)):
+                count += len(piece)
+        assert count == size * MIB
+
+
+def _boto3(client: Any, what: str, size: int) -> None:
+    key = f"t/j/results/data-{size}"
+    if what == "write":
+        from boto3.s3.transfer import TransferConfig
+
+        from spectra.adapters.aws.s3 import writing
+
+        config = TransferConfig(
+            multipart_threshold=writing.PART, multipart_chunksize=writing.PART, max_concurrency=3
+        )
+        extra = {"ChecksumAlgorithm": writing.CHECKSUM}
+        client.upload_fileobj(_Source(size * MIB), BUCKET, key, ExtraArgs=extra, Config=config)
+        return
+    body = client.get_object(Bucket=BUCKET, Key=key)["Body"]
+    count = 0
+    while piece := body.read(len(PIECE)):
+        count += len(piece)
+    assert count == size * MIB
+
+
+def main(whose: str, what: str, size: int) -> None:
+    """Do one thing, and print its seconds and the peak of memory in MiB."""
+    import boto3
+    from botocore.config import Config
+
+    facts = json.loads(os.environ["SPECTRA_BENCHMARK_S3"])
+    client = boto3.client(
+        "s3",
+        endpoint_url=facts["endpoint"],
+        aws_access_key_id=facts["key"],
+        aws_secret_access_key=facts["secret"],
+        region_name=facts["region"],
+        config=Config(signature_version="s3v4", s3={"addressing_style": "path"}),
+    )
+    begun = time.perf_counter()
+    (_ours if whose == "ours" else _boto3)(client, what, size)
+    seconds = time.perf_counter() - begun
+    print(json.dumps([seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
