@@ -25,7 +25,7 @@ def written(execution: Execution) -> str:
     )
 
 
-def read(text: str, handle: str) -> Execution:
+def read(text: str, handle: str | None = None) -> Execution:
     """The execution that *text* was written of."""
     facts = json.loads(text)
     upload = facts["rejected_input"]

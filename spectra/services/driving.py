@@ -38,7 +38,7 @@ class Driver:
     fault: Callable[[str], None] = lambda _: None
 
     def start(self, job: Job) -> Job:
-        """Claim an UploadComplete job and begin its work.
+        """Claim an UploadComplete job, begin its work and look at it once: what is over already ends here.
 
         Raises:
             TenantBusyError, JobConflictError, JobNotFoundError: it was not claimed.
@@ -60,13 +60,18 @@ class Driver:
             # Whether it has begun nobody knows; it is cancelled below either way.
             never = Execution(status=Status.CANCELLED)
             return self._failed_attempt(job, _lost(str(exc), code=exc.code), never)
-        if handle is None or handle == job.handle:
-            return job
-        if self.detached(job):
+        known = job if handle in (None, job.handle) else job.evolved(handle=handle)
+        try:
+            execution = self.ender.executor.poll(self.task(known))
+        except BackendError:
+            execution = Execution(status=Status.RUNNING)  # it was begun; the next look will tell
+        if execution.status is not Status.RUNNING:
+            return self._ended(known, execution)
+        if known is not job and self.detached(job):
             # Whoever polls next may be elsewhere, where a search by label is slow or rationed.
             told = job.report(at=self._now(), progress=job.progress or Progress(0), handle=handle)
             return self._write(job, told, "job.progressed")
-        return job.evolved(handle=handle)
+        return known
 
     def carry_on(self, job: Job, *, wait: float = 0) -> Job:
         """Take the next step of an InProgress job, unless another worker's lease still holds."""
@@ -79,17 +84,9 @@ class Driver:
         if lease is None:
             return job if job.due_at is not None and job.due_at > now else self._reclaim(job)
         execution = self.ender.executor.poll(self.task(job), wait=wait)
-        match execution.status:
-            case Status.RUNNING:
-                return self._keep(job, execution)
-            case Status.SUCCEEDED:
-                return self._complete(job, execution)
-            case Status.FAILED:
-                error = execution.error or _lost("the executor gave no reason", code="INTERNAL")
-                return self._failed_attempt(job, error, execution)
-            case Status.CANCELLED | Status.LOST:
-                text = f"the execution of attempt {job.attempt} is gone"
-                return self._failed_attempt(job, _lost(text), execution)
+        if execution.status is Status.RUNNING:
+            return self._keep(job, execution)
+        return self._ended(job, execution)
 
     def hand_back(self, job: Job) -> Job:
         """End the attempt of attached work because this process stops; another worker begins the next."""
@@ -124,6 +121,15 @@ class Driver:
             return job
         after = after.renew(at=now, worker=self.name, until=self._until(job, now))
         return self._write(job, after, "job.progressed" if mine else "job.adopted")
+
+    def _ended(self, job: Job, execution: Execution) -> Job:
+        if execution.status is Status.SUCCEEDED:
+            return self._complete(job, execution)
+        if execution.status is Status.FAILED:
+            error = execution.error or _lost("the executor gave no reason", code="INTERNAL")
+            return self._failed_attempt(job, error, execution)
+        text = f"the execution of attempt {job.attempt} is gone"
+        return self._failed_attempt(job, _lost(text), execution)
 
     def _complete(self, job: Job, execution: Execution, *, lost: bool = False) -> Job:
         self.fault("before-manifest")

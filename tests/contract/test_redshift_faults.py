@@ -11,6 +11,7 @@ import attrs
 import pytest
 
 from spectra.adapters.aws.redshift import RedshiftExecutor
+from spectra.adapters.aws.redshift.load_reports import Numbering
 from spectra.adapters.aws.s3 import S3ResultStore
 from spectra.domain import Category, Effect, ExportSpec, Session
 from spectra.errors import BackendUnavailableError, InvalidSpecError
@@ -261,6 +262,35 @@ def test_another_process_hears_of_an_applied_load(trial, other) -> None:
     assert other.cancel(task) is Effect.APPLIED
 
 
+@driver
+def test_a_load_between_two_statements_is_not_lost(trial, other, monkeypatch) -> None:
+    """Its session looks idle while records are numbered; it is open, and its last statement the load's."""
+    begun, go_on = threading.Event(), threading.Event()
+    number = Numbering.number
+
+    def slow(self, errors):
+        begun.set()
+        assert go_on.wait(60)
+        return number(self, errors)
+
+    monkeypatch.setattr(Numbering, "number", slow)
+    table = trial.table()
+    spec = attrs.evolve(trial.insert(table), operation="upsert", key_columns=("id",), on_duplicate_key="last")
+    task = trial.task(spec, "id,name,price\n1,a,1\n1,b,2\n")
+    trial.executor.start(task)
+    assert begun.wait(30)
+    late = attrs.evolve(task, claimed_at=datetime.now(UTC) - timedelta(minutes=5))
+    told = other.poll(late)
+    go_on.set()
+    assert told.status is Status.RUNNING
+    assert until(trial.executor, task, Status.SUCCEEDED, Status.FAILED).status is Status.SUCCEEDED
+    assert until(other, late, Status.SUCCEEDED, Status.LOST).counts.succeeded == 1
+    # What has ended without evidence is lost, though its connection waits in the pool for the next task.
+    gone = trial.task(trial.insert(trial.table()), "id,name,price\nx,a,1\n")
+    assert trial.done(gone).status is Status.FAILED
+    assert other.poll(attrs.evolve(gone, claimed_at=late.claimed_at)).status is Status.LOST
+
+
 def test_another_process_ends_a_load(trial, other, redshift) -> None:
     table = trial.table()
     task = trial.task(trial.insert(table), DATA)
@@ -353,6 +383,61 @@ def test_statements_of_the_ledger_run_as_the_worker(trial, redshift) -> None:
         if sql.startswith(("COPY", "INSERT", "CREATE TEMP")) or "ledger_" in sql:
             users["ledger_" in sql].add(user)
     assert users == {True: {redshift.user}, False: {task.session.db_user}}
+
+
+@driver
+@pytest.mark.parametrize("data", [DATA, DATA + "x,y,z\n", "id,name,price\n" + "1,a,1\n" * 3, "nope\n1\n"])
+def test_nothing_of_a_load_is_left_to_who_comes_next(make, trial, redshift, data) -> None:
+    """Two tenants may share a user: what one staged is not there for the other."""
+    session = trial.harness.sessions[0]
+    with make(trial.results, redshift, connections=1) as executor:
+        table = trial.table()
+        keys = {"operation": "upsert", "key_columns": ("id",)} if data.count("1,a,1") else {}
+        load = trial.task(attrs.evolve(trial.insert(table), **keys), data, session=session)
+        executor.start(load)
+        until(executor, load, Status.SUCCEEDED, Status.FAILED)
+        for name in ("spectra_stage", "spectra_numbered", "spectra_good"):
+            spec = ExportSpec(query=f"select * from {name}")
+            export = attrs.evolve(trial.task(spec, session=session), tenant_id="another")
+            executor.start(export)
+            told = until(executor, export, Status.SUCCEEDED, Status.FAILED)
+            assert told.status is Status.FAILED, trial.records(told, spec)
+            assert "does not exist" in told.error.message
+        left = "SELECT count(*) FROM pg_class WHERE relname LIKE 'spectra!_%' ESCAPE '!'"
+        assert redshift.run(left) == [("0",)]
+
+
+@driver
+@pytest.mark.parametrize("kind", [FaultKind.DISK_FULL, FaultKind.DROP_BEFORE, FaultKind.SESSION_KILLED])
+@pytest.mark.parametrize("times", [1, 3])
+@pytest.mark.parametrize("pattern", ["^SET SESSION AUTHORIZATION DEFAULT", "^RESET query_group", "^DROP TABLE"])
+def test_no_one_inherits_a_session_that_could_not_be_left(
+    make, trial, redshift, kind, times, pattern
+) -> None:
+    """Whatever fails between two tenants, the next one begins as the worker's own user, without a label."""
+    with make(trial.results, redshift, connections=1) as executor:
+        load = trial.task(trial.insert(trial.table()), DATA, session=trial.harness.sessions[0])
+        redshift.faults.add(kind, pattern, times=times)
+        executor.start(load)
+        until(executor, load, Status.SUCCEEDED, Status.FAILED)
+        redshift.faults.clear()
+        query = Query(
+            tenant_id="another",
+            sql="select current_user, session_user",
+            limit=1,
+            timeout=30,
+            query_id="q",
+        )
+        redshift.statements.clear()
+        assert executor.query(query).rows == ((redshift.user, redshift.user),)
+        assert {one.label for one in redshift.statements if one.sql.startswith(("DECLARE", "FETCH"))} == {
+            "spectra:another/query/q"
+        }
+        export = trial.task(ExportSpec(query="select current_user as u"))
+        executor.start(export)
+        told = until(executor, export, Status.SUCCEEDED, Status.FAILED)
+        assert told.status is Status.SUCCEEDED, told.error
+        assert trial.records(told, export.spec) == [{"u": redshift.user}]
 
 
 @driver

@@ -27,11 +27,12 @@ def spectra(request, tmp_path, redshift, local_s3, bucket, prefix):
     redshift.run("CREATE TABLE IF NOT EXISTS sales (id int, amount decimal(9, 2))")
     redshift.run("TRUNCATE sales")
     redshift.run("GRANT ALL ON sales TO analyst")
-    results = S3ResultStore(bucket, prefix=prefix, client=local_s3.client)
-    executor = request.param(results, redshift)
-    with Spectra(
-        job_store=SQLiteJobStore(tmp_path / "jobs.db"), executor=executor, result_store=results
-    ) as spectra:
+    with (
+        S3ResultStore(bucket, prefix=prefix, client=local_s3.client) as results,
+        request.param(results, redshift) as executor,
+        SQLiteJobStore(tmp_path / "jobs.db") as store,
+        Spectra(job_store=store, executor=executor, result_store=results) as spectra,
+    ):
         yield spectra
     redshift.run("DROP TABLE sales")
 
@@ -75,6 +76,16 @@ def test_a_load_and_an_export_from_create_to_download(spectra, redshift) -> None
         results = jobs.results(ME, export.job_id)
         assert fetched(results) == b"id,amount\n1,9.99\n2,20.00\n"
         assert [(c.name, c.type) for c in results.schema] == [("id", "integer"), ("amount", "numeric")]
+
+
+def test_a_short_job_is_three_writes(spectra) -> None:
+    """Everything is found by the label: no handle is stored, and running work costs no write."""
+    job = spectra.jobs.create(ME, ExportSpec(query="select 1 as a")).job
+    worker = spectra.worker()
+    begun = worker.advance(job)
+    spectra.executor.poll(worker._driver.task(begun), wait=60)
+    done = worker.advance(begun)
+    assert (done.state, done.version, done.handle) == ("JobComplete", 3, None)
 
 
 def test_a_tenant_gets_no_further_than_its_user(spectra, redshift) -> None:

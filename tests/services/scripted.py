@@ -34,6 +34,7 @@ class Scripted(Executor):
         self.handle: str | None = None
         self.is_detached = False
         self.start_error: Exception | None = None
+        self.poll_error: Exception | None = None
         self.ready_error: Exception | None = None
         self.calls: list[tuple[Any, ...]] = []
 
@@ -55,6 +56,8 @@ class Scripted(Executor):
 
     def poll(self, task: Any, /, *, wait: float = 0) -> Execution:
         self.calls.append(("poll", task, wait))
+        if self.poll_error is not None:
+            raise self.poll_error
         return self.executions.pop(0) if len(self.executions) > 1 else self.executions[0]
 
     def cancel(self, task: Any, /, *, close_ledger: bool = True) -> Effect:
@@ -133,8 +136,10 @@ class Stage:
         )
 
     def running(self, job: Job | None = None) -> Job:
-        """A job that this driver has claimed."""
+        """A job that this driver has claimed, and whose work was seen to run."""
+        script, self.executor.executions = self.executor.executions, [Execution(status=Status.RUNNING)]
         job = self.driver.start(job or self.export())
+        self.executor.executions = script
         self.told.clear()
         self.faults.clear()
         self.executor.calls.clear()

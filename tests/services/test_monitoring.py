@@ -26,6 +26,7 @@ from tests.services.house import ME, TABLE, House
 from tests.services.scripted import RETENTION, Stage
 from tests.unit.test_monitoring_emf import checked
 
+RUNNING = Execution(status=Status.RUNNING)
 LOST = Execution(status=Status.LOST)
 REFUSED = JobError("QUERY_ERROR", Category.VALIDATION, "no such column")
 BUSY = JobError("TOO_MANY", Category.CAPACITY, "queue is full")
@@ -195,7 +196,7 @@ def test_attempts_that_fail_are_lost_and_are_handed_back(stage) -> None:
     job = stage.driver.carry_on(job)
     assert book.take() == [("attempts.failed", 1, "capacity")]
     stage.clock.instant = after(10)
-    stage.executor.executions = [LOST]
+    stage.executor.executions = [RUNNING, LOST]
     job = stage.driver.carry_on(stage.driver.carry_on(job))
     assert book.take() == [
         ("attempts", 1, "again"),
@@ -203,12 +204,14 @@ def test_attempts_that_fail_are_lost_and_are_handed_back(stage) -> None:
         ("executions.lost", 1),
     ]
     stage.clock.instant = after(20)
+    stage.executor.executions = [RUNNING]
     job = stage.driver.carry_on(job)
     assert book.take() == [("attempts", 1, "again")]
     handed = stage.driver.hand_back(job)
     assert book.take() == []
     job = stage.store.replace(handed, handed.reclaim(at=after(21), worker="me", until=after(90)))
     stage.clock.instant = after(21)
+    stage.executor.executions = [LOST]
     failed = stage.driver.carry_on(job)
     assert (failed.state, failed.error.code) == ("Failed", "EXECUTION_LOST")
     assert book.take() == [

@@ -22,8 +22,10 @@ from spectra.domain import (
     Upload,
 )
 from spectra.errors import (
+    BackendError,
     BackendUnavailableError,
     JobConflictError,
+    OutcomeUnknownError,
     TenantBusyError,
     WaitTimeoutError,
     WarehouseLockedError,
@@ -88,7 +90,8 @@ def test_a_claim(stage: Stage, caplog: Any) -> None:
         }
     ]
     assert stage.faults == ["after-claim"]
-    ((_, task),) = stage.executor.calls
+    (_, task), looked = stage.executor.calls
+    assert looked == ("poll", task, 0)
     assert (task.tenant_id, task.job_id, task.attempt, task.group) == ("t", "j", 1, "g")
     assert (task.results, task.failed) == (
         stage.results.location("t", "j", Area.RESULTS, 1),
@@ -136,6 +139,80 @@ def test_a_start_that_fails_is_tried_again(stage: Stage, caplog: Any) -> None:
     assert facts_of(caplog, "job.rescheduled")[0]["error"] == "BACKEND_UNAVAILABLE"
     assert stage.executor.names() == ["start", "cancel"]
     assert stage.executor.calls[-1][2] is False  # another attempt follows: the ledger stays open for it
+
+
+# ---- the first look -------------------------------------------------------------------------------------
+
+
+def test_work_that_is_over_at_once_ends_in_the_step_that_began_it(stage: Stage) -> None:
+    stage.executor.handle, stage.executor.is_detached = "h/1", True
+    stage.executor.executions = [
+        Execution(status=Status.SUCCEEDED, counts=COUNTS, results=files(stage), warnings=("w",))
+    ]
+    done = stage.driver.start(stage.export())
+    assert (done.state, done.attempt, done.counts, done.warnings) == ("JobComplete", 1, COUNTS, ("w",))
+    # Added, claimed, completed: a handle is for those who look later.
+    assert (done.version, stage.store.get("t", "j")) == (3, done)
+    assert [event.name for event in stage.told] == ["job.claimed", "job.completed"]
+    assert [event.before for event in stage.told] == ["UploadComplete", "InProgress"]
+    assert stage.faults == ["after-claim", "before-manifest", "before-complete"]
+    assert [(name, *rest[1:]) for name, *rest in stage.executor.calls] == [("start",), ("poll", 0)]
+    assert stage.executor.calls[1][1].handle == "h/1"
+
+
+def test_work_that_is_refused_at_once_ends_in_the_step_that_began_it(stage: Stage) -> None:
+    stage.executor.executions = [Execution(status=Status.FAILED, error=REFUSED)]
+    failed = stage.driver.start(stage.export())
+    assert (failed.state, failed.error, failed.version) == ("Failed", REFUSED, 3)
+    stage.executor.executions = [Execution(status=Status.FAILED, error=AWAY)]
+    later = stage.driver.start(stage.export("k"))
+    assert (later.state, later.lease, later.last_error, later.due_at) == ("InProgress", None, AWAY, after(1))
+    stage.executor.executions = [Execution(status=Status.SUCCEEDED, counts=COUNTS)]
+    stage.clock.instant = after(1)
+    done = stage.driver.carry_on(later)
+    assert (done.state, done.attempt, done.version) == ("JobComplete", 2, 5)
+
+
+@pytest.mark.parametrize("detached", [False, True])
+def test_work_that_runs_costs_no_write_more(stage: Stage, detached: bool) -> None:
+    stage.executor.is_detached = detached
+    stage.executor.executions = [Execution(status=Status.RUNNING, progress=Progress(5, 10.0), handle="x")]
+    job = stage.driver.start(stage.export())
+    assert (job.state, job.version, stage.store.get("t", "j")) == ("InProgress", 2, job)
+    assert [event.name for event in stage.told] == ["job.claimed"]
+
+
+@pytest.mark.parametrize("handle", [None, "h/1"])
+@pytest.mark.parametrize(
+    "error", [BackendUnavailableError("away"), OutcomeUnknownError("lost"), BackendError("refused")]
+)
+def test_a_first_look_that_fails_fails_nothing(stage: Stage, handle: str | None, error: Exception) -> None:
+    stage.executor.handle, stage.executor.is_detached = handle, True
+    stage.executor.poll_error = error
+    job = stage.driver.start(stage.export())
+    assert (job.state, job.attempt, job.lease.worker, job.due_at) == ("InProgress", 1, "me", after(2))
+    assert (job.last_error, job.handle, job.version) == (None, handle, 2 if handle is None else 3)
+    assert stage.store.get("t", "j") == job
+    assert stage.executor.names() == ["start", "poll"]
+    stage.executor.poll_error = None
+    stage.executor.executions = [Execution(status=Status.SUCCEEDED, counts=COUNTS)]
+    assert stage.driver.carry_on(job).state == "JobComplete"
+
+
+def test_a_first_look_that_comes_after_the_end_changes_nothing(stage: Stage) -> None:
+    """Somebody ended the job between the claim and the look: the worker goes by what is stored."""
+
+    class Late(Scripted):
+        def poll(self, task: Any, /, *, wait: float = 0) -> Execution:
+            job = stage.store.get("t", "j")
+            stage.store.replace(job, job.abort(at=after(0), retention=RETENTION))
+            return super().poll(task, wait=wait)
+
+    stage.executor.__class__ = Late
+    stage.executor.executions = [Execution(status=Status.SUCCEEDED, counts=COUNTS)]
+    job = stage.worker().advance(stage.export())
+    assert (job.state, job.effect, job.counts) == ("Aborted", "pending", None)
+    assert stage.store.get("t", "j") == job
 
 
 # ---- looking ------------------------------------------------------------------------------------------
@@ -224,7 +301,8 @@ def test_a_job_without_a_lease_waits_for_its_time_and_begins_another_attempt(
     assert (again.attempt, again.lease.worker, again.lease.until) == (2, "me", after(69))
     assert [event.name for event in stage.told] == ["job.reclaimed"]
     assert facts_of(caplog, "job.reclaimed")[0]["worker"] == "me"
-    ((_, task),) = stage.executor.calls
+    (_, task), looked = stage.executor.calls
+    assert looked == ("poll", task, 0)
     assert (task.attempt, task.claimed_at) == (2, after(9))
     assert task.results == stage.results.location("t", "j", Area.RESULTS, 2)
 
@@ -620,7 +698,7 @@ def test_driving_ends_with_the_job_or_at_its_instant(stage: Stage) -> None:
     ]
     done = stage.worker().drive(stage.export(), until=after(99))
     assert done.state == "JobComplete"
-    assert [call[2] for call in stage.executor.calls if call[0] == "poll"] == [1.0] * 4
+    assert [call[2] for call in stage.executor.calls if call[0] == "poll"] == [0, 1.0, 1.0, 1.0]
     waiting = stage.elsewhere(stage.export("k"), seconds=10_000)
     with pytest.raises(WaitTimeoutError) as late:
         stage.worker().drive(waiting, until=after(7.5))

@@ -141,10 +141,11 @@ def test_the_budget_of_attempts_ends(build: Any) -> None:
 
 
 def test_a_fault_of_the_store_at_the_end_loses_nothing(build: Any) -> None:
-    house = build(job_store=faulty(FaultyJobStore))
+    house = build(job_store=faulty(FaultyJobStore), executor=faulty(FaultyExecutor))
     job = house.load(CSV)
     # The claim is written; then the write of the end fails, once before and once after it was done.
     store = house.spectra.job_store
+    house.spectra.executor.faults.fail_before("poll", BackendUnavailableError("no look at once"))
     worker = house.spectra.worker()
     job = worker.advance(job)
     assert job.state == "InProgress"

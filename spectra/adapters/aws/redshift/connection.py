@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 from spectra.adapters.aws.redshift.channel import Described, StatementError, nothing
 from spectra.errors import MissingExtraError
 
 __all__ = ["Connection", "driver"]
+
+_TEMPORARY: Final = re.compile(r"CREATE TEMP TABLE (\w+)")
 
 
 def driver() -> Any:
@@ -35,6 +38,7 @@ class Connection:
         self._raw.autocommit = True
         self.used_at = time.monotonic()
         self.statements = 0
+        self._temporary: dict[str, None] = {}
         self.broken = False
         self.session_id = int(self.value("SELECT pg_backend_pid()"))
 
@@ -74,6 +78,9 @@ class Connection:
 
     def _execute(self, sql: str) -> Any:
         self.statements += 1
+        made = _TEMPORARY.match(sql)
+        if made is not None:
+            self._temporary[made[1]] = None
         cursor = self._raw.cursor()
         try:
             cursor.execute(sql)
@@ -85,9 +92,17 @@ class Connection:
             self.used_at = time.monotonic()
         return cursor
 
-    def notices(self) -> list[str]:
-        """What the server said lately beside its answers, the newest last."""
-        return [str(one.get(b"M", b""), "utf-8", "replace") for one in self._raw.notices]
+    def forget(self) -> None:
+        """Become as it was when it was opened: own user, no label, no transaction, no temporary table."""
+        if self.in_transaction:
+            self.run("ROLLBACK")
+        self.run("SET SESSION AUTHORIZATION DEFAULT")
+        if self._temporary:
+            # The next one to come may be another tenant with the same user, who could read them.
+            self.run(f"DROP TABLE IF EXISTS {', '.join(self._temporary)}")
+            self._temporary.clear()
+        self.run("RESET query_group")
+        self.run("SET statement_timeout TO 0")
 
     @property
     def in_transaction(self) -> bool:

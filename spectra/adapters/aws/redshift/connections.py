@@ -26,7 +26,7 @@ _TRIES: Final = 3
 
 
 class Connections:
-    """At most *limit* at once; each loan ends as it began: own user, no label, no transaction.
+    """At most *limit* at once; each loan ends as it began: own user, no label, no transaction, no temporary table.
 
     *connect* has the arguments of ``redshift_connector.connect``, or makes a connection itself. Nothing
     is opened before it is needed, and after a fork everything anew.
@@ -173,11 +173,7 @@ class Connections:
     def _cleaned(self, connection: Connection) -> bool:
         try:
             with connection.within(10.0):
-                if connection.in_transaction:
-                    connection.run("ROLLBACK")
-                connection.run("SET SESSION AUTHORIZATION DEFAULT")
-                connection.run("RESET query_group")
-                connection.run("SET statement_timeout TO 0")
+                connection.forget()
         except Exception as exc:
             _log.info("a connection to Redshift is given up: %s", type(exc).__name__)
             return False

@@ -55,6 +55,6 @@ class RedshiftDataExecutor(RedshiftExecutor):
             if begun:
                 self._submit(task, self._load)
             elif self._clock.now() - task.claimed_at >= GRACE:
-                return Execution(status=Status.LOST, handle=task.label)
-            return Execution(status=Status.RUNNING, handle=task.label)
+                return Execution(status=Status.LOST)
+            return Execution(status=Status.RUNNING)
         return super()._asked(task)

@@ -115,7 +115,7 @@ class RedshiftExecutor(Executor, QueryRunner):
             if isinstance(task.spec, ExportSpec):
                 # A process that ends now would otherwise leave nothing that goes on.
                 work.begun.wait(_BEGIN_WAIT)
-        return task.label
+        return None  # everything is found by the task's label
 
     def poll(self, task: Task, /, *, wait: float = 0) -> Execution:
         self._alive()
@@ -140,21 +140,21 @@ class RedshiftExecutor(Executor, QueryRunner):
         with self._control.ask("spectra:poll") as connection:
             found = evidence.statements(connection, task)
         if any(one.live for one in found):
-            return Execution(status=Status.RUNNING, handle=task.label)
+            return Execution(status=Status.RUNNING)
         if isinstance(task.spec, ExportSpec):
             ended = self._ended(task, found)
             if ended is not None:
                 return ended
         if self._clock.now() - task.claimed_at < GRACE:
-            return Execution(status=Status.RUNNING, handle=task.label)
-        return Execution(status=Status.LOST, handle=task.label)
+            return Execution(status=Status.RUNNING)
+        return Execution(status=Status.LOST)
 
     def _told_by_ledger(self, task: Task) -> Execution | None:
         row = self._ledger.row(task) if isinstance(task.spec, LoadSpec) else None
         if row is not None and row.state == "applied":
-            return row.execution(task.label)
+            return row.execution()
         if row is not None and row.state == "closed":
-            return Execution(status=Status.CANCELLED, handle=task.label)
+            return Execution(status=Status.CANCELLED)
         return None
 
     def _ended(self, task: Task, found: list[evidence.Statement]) -> Execution | None:
@@ -167,11 +167,11 @@ class RedshiftExecutor(Executor, QueryRunner):
             return None
         if last.status == "success":
             self._submit(task, self._exporter.finish)
-            return Execution(status=Status.RUNNING, handle=task.label)
+            return Execution(status=Status.RUNNING)
         if last.status == "canceled":
-            return Execution(status=Status.CANCELLED, handle=task.label)
+            return Execution(status=Status.CANCELLED)
         error = job_error(last.error or "terminating connection: the session of the export ended")
-        return Execution(status=Status.FAILED, handle=task.label, error=error)
+        return Execution(status=Status.FAILED, error=error)
 
     # ---- ending ---------------------------------------------------------------------------------------
 
@@ -185,7 +185,7 @@ class RedshiftExecutor(Executor, QueryRunner):
             ]
         for work, future in entries:
             if future.cancel():
-                work.end(Execution(status=Status.CANCELLED, handle=work.task.label))
+                work.end(Execution(status=Status.CANCELLED))
             elif not self._stop(work, _CANCEL_WAIT):
                 return Effect.PENDING
         if not self._ended_elsewhere(task):
@@ -281,7 +281,7 @@ class RedshiftExecutor(Executor, QueryRunner):
             entries = list(self._works.values())
         for work, future in entries:
             if future.cancel():
-                work.end(Execution(status=Status.CANCELLED, handle=work.task.label))
+                work.end(Execution(status=Status.CANCELLED))
         for work, _ in entries:
             if not work.done.is_set() and isinstance(work.task.spec, LoadSpec):
                 self._stop(work, _CANCEL_WAIT)
@@ -325,13 +325,13 @@ class RedshiftExecutor(Executor, QueryRunner):
             work.check()
             execution = do(work)
         except Stopped:
-            execution = Execution(status=Status.CANCELLED, handle=label)
+            execution = Execution(status=Status.CANCELLED)
         except WorkError as exc:
-            execution = exc.execution or Execution(status=Status.FAILED, handle=label, error=exc.error)
+            execution = exc.execution or Execution(status=Status.FAILED, error=exc.error)
         except BaseException as exc:
-            execution = Execution(status=Status.FAILED, handle=label, error=told(exc, label))
+            execution = Execution(status=Status.FAILED, error=told(exc, label))
         if execution.error is not None and execution.error.code == "CANCELLED":
-            execution = Execution(status=Status.CANCELLED, handle=label)  # by another process, or a person
+            execution = Execution(status=Status.CANCELLED)  # by another process, or a person
         work.end(execution)
 
     def _load(self, work: Work) -> Execution:

@@ -103,9 +103,7 @@ class Exporter:
                 if work.stopping or last.status == "canceled":
                     raise Stopped
                 if last.status == "failed" and last.error:
-                    return Execution(
-                        status=Status.FAILED, handle=work.task.label, error=job_error(last.error)
-                    )
+                    return Execution(status=Status.FAILED, error=job_error(last.error))
             if last is None or not last.live:
                 if work.stopping and last is None:
                     raise Stopped
@@ -115,7 +113,7 @@ class Exporter:
                         if cause is not None
                         else job_error("server socket closed")
                     )
-                    return Execution(status=Status.FAILED, handle=work.task.label, error=error)
+                    return Execution(status=Status.FAILED, error=error)
             time.sleep(_LOOK)
 
     def finish(self, work: Work) -> Execution:
@@ -183,7 +181,6 @@ def finish(task: Task, results: ResultStore, columns: Sequence[Column] | None) -
     rows = sum(part.rows for part in parts)
     return Execution(
         status=Status.SUCCEEDED,
-        handle=task.label,
         counts=Counts(total=rows, succeeded=rows),
         results=Files(
             parts=tuple(parts),

@@ -42,10 +42,10 @@ class Row:
         """The row as `LedgerSql.find` selects it."""
         return cls(int(values[0]), str(values[1]).strip(), values[2])
 
-    def execution(self, handle: str) -> Execution:
+    def execution(self) -> Execution:
         """What the load that was applied came to."""
         assert self.outcome is not None
-        return outcome.read(self.outcome, handle)
+        return outcome.read(self.outcome)
 
 
 def _text(value: str) -> str:

@@ -75,7 +75,7 @@ class Loader:
         task = work.task
         row = self._ledger.open(task)
         if row.state == "applied":
-            return row.execution(task.label)
+            return row.execution()
         if row.state != "open" or row.attempt != task.attempt:
             raise Stopped
         try:
@@ -99,9 +99,9 @@ class Loader:
             row = self._ledger.settled(work.task)
         except BackendUnavailableError:
             # The transaction may be under way; whoever ends this attempt asks the ledger again.
-            return Execution(status=Status.LOST, handle=work.task.label)
+            return Execution(status=Status.LOST)
         if row is not None and row.state == "applied":
-            return row.execution(work.task.label)
+            return row.execution()
         if work.stopping or (row is not None and row.state == "closed"):
             raise Stopped from cause
         raise WorkError(
@@ -236,7 +236,6 @@ class Loader:
         )
         return Execution(
             status=Status.FAILED,
-            handle=work.task.label,
             error=error,
             counts=Counts(total=found.total, failed=reports.failed, unprocessed=found.total - reports.failed),
             failed_records=reports.failed_records,
@@ -321,7 +320,6 @@ def _succeeded(work: Work, spec: LoadSpec, found: _Found) -> Execution:
     reports: Any = found.reports
     return Execution(
         status=Status.SUCCEEDED,
-        handle=work.task.label,
         counts=Counts(
             total=found.total,
             succeeded=found.total - found.failed - found.unprocessed,

@@ -121,7 +121,7 @@ class Work:
             return self.execution
         with self._lock:
             progress = Progress(self._records, round(self._percent, 2))
-        return Execution(status=Status.RUNNING, handle=self.task.label, progress=progress)
+        return Execution(status=Status.RUNNING, progress=progress)
 
     def end(self, execution: Execution) -> None:
         """The task has ended."""
