@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spectra.adapters.aws.redshift import RedshiftDataExecutor, RedshiftExecutor
+from spectra.adapters.aws.redshift import RedshiftDataExecutor, RedshiftExecutor, RedshiftOptions
 from spectra.sql.literals import literal
 from spectra.testing import ExecutorHarness
 
@@ -11,14 +11,16 @@ TARGET = {"ClusterIdentifier": "local", "Database": "dev", "DbUser": "spectra"}
 """What the Data API calls the local Redshift."""
 
 
-def by_driver(results, redshift, connections=8):
+def by_driver(results, redshift, connections=8, options=RedshiftOptions()):
     """An executor over redshift_connector."""
-    return RedshiftExecutor(results, redshift.parameters, connections=connections)
+    return RedshiftExecutor(results, redshift.parameters, connections=connections, options=options)
 
 
-def by_data_api(results, redshift, connections=8):
+def by_data_api(results, redshift, connections=8, options=RedshiftOptions()):
     """An executor over the Data API."""
-    return RedshiftDataExecutor(results, redshift.data_client, TARGET, concurrency=connections)
+    return RedshiftDataExecutor(
+        results, redshift.data_client, TARGET, concurrency=connections, options=options
+    )
 
 
 class RedshiftHarness(ExecutorHarness):
