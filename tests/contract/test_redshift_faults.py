@@ -388,6 +388,40 @@ def test_a_connection_that_died_in_the_pool_is_replaced(trial, redshift, monkeyp
 
 
 @driver
+@pytest.mark.parametrize("by", ["server", "client"])
+def test_the_socket_of_a_broken_connection_is_closed_at_once(trial, redshift, by) -> None:
+    connections = trial.executor._connections
+    with pytest.raises(BackendUnavailableError):
+        with connections.ask("spectra:test") as connection:
+            sock = connection._socket()
+            assert sock.fileno() >= 0
+            if by == "server":
+                redshift.end_session(connection.session_id, terminate=True)
+            else:
+                connection.abandon()
+            connection.run("SELECT 1")
+    assert sock.fileno() == -1
+
+
+@driver
+def test_the_socket_of_a_connection_that_breaks_at_its_first_statement_is_closed(trial, redshift) -> None:
+    import redshift_connector
+
+    socks = []
+
+    def connect():
+        raw = redshift_connector.connect(**redshift.parameters)
+        socks.append(raw._usock)
+        return raw
+
+    redshift.faults.add(FaultKind.DROP_BEFORE, "pg_backend_pid")
+    with RedshiftExecutor(trial.results, connect) as executor:
+        with pytest.raises(BackendUnavailableError):
+            executor.ready()
+        assert [sock.fileno() for sock in socks] == [-1]
+
+
+@driver
 def test_no_server_is_a_backend_that_is_unavailable(trial) -> None:
     nowhere = {"host": "127.0.0.1", "port": 1, "database": "dev", "user": "u", "password": "p", "ssl": False}
     with RedshiftExecutor(trial.results, nowhere) as executor:
