@@ -27,11 +27,12 @@ def spectra(request, tmp_path, redshift, local_s3, bucket, prefix):
     redshift.run("CREATE TABLE IF NOT EXISTS sales (id int, amount decimal(9, 2))")
     redshift.run("TRUNCATE sales")
     redshift.run("GRANT ALL ON sales TO analyst")
-    results = S3ResultStore(bucket, prefix=prefix, client=local_s3.client)
-    executor = request.param(results, redshift)
-    with Spectra(
-        job_store=SQLiteJobStore(tmp_path / "jobs.db"), executor=executor, result_store=results
-    ) as spectra:
+    with (
+        S3ResultStore(bucket, prefix=prefix, client=local_s3.client) as results,
+        SQLiteJobStore(tmp_path / "jobs.db") as job_store,
+        request.param(results, redshift) as executor,
+        Spectra(job_store=job_store, executor=executor, result_store=results) as spectra,
+    ):
         yield spectra
     redshift.run("DROP TABLE sales")
 
@@ -51,7 +52,7 @@ def fetched(results):
 
 
 def waited(true):
-    end = time.monotonic() + 40
+    end = time.monotonic() + 120
     while not true():
         assert time.monotonic() < end
         time.sleep(0.05)
@@ -135,7 +136,10 @@ def test_the_pages_example(monkeypatch, tmp_path, redshift, local_s3, bucket, pr
         assert old in code
         code = code.replace(old, new)
     monkeypatch.chdir(tmp_path)
-    exec(compile(code, "docs/redshift.md", "exec"), {"local_client": local_s3.client})
+    names = {"local_client": local_s3.client}
+    exec(compile(code, "docs/redshift.md", "exec"), names)
+    for adapter in ("executor", "jobs", "results"):
+        names[adapter].close()
     url = capsys.readouterr().out.split()[0]
     with urllib.request.urlopen(url, timeout=20) as answer:
         assert answer.read() in (b"one,letter\n1,a\n",)
