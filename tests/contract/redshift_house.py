@@ -27,6 +27,7 @@ class RedshiftHarness(ExecutorHarness):
     """Tables beside the gateway; two users who may read and write them."""
 
     user = "current_user"
+    patience = 30.0
 
     def __init__(self, executor, results, redshift):
         self.executor, self.results, self.redshift = executor, results, redshift
@@ -50,3 +51,23 @@ def batched(rows, size):
 
 def sql_value(value):
     return literal(value, "redshift")
+
+
+def given(redshift, task, *words):
+    """Whether the server was given a statement of *task* that has all *words*."""
+    return any(
+        one.label == task.label and all(word in one.sql for word in words)
+        for one in list(redshift.statements)
+    )
+
+
+def when_given(patch, redshift, task, word, do):
+    """Let *do* happen before the server runs a statement of *task* that has *word*."""
+    log = redshift.log
+
+    def logged(label, sql, pid):
+        log(label, sql, pid)
+        if label == task.label and word in sql:
+            do()
+
+    patch.setattr(redshift, "log", logged)
