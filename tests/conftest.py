@@ -1,5 +1,7 @@
 """Hypothesis profiles, chosen by HYPOTHESIS_PROFILE: dev, ci (derandomised), nightly; and which DynamoDB was used."""
 
+from __future__ import annotations
+
 import os
 
 import pytest
@@ -43,3 +45,16 @@ def pytest_terminal_summary(terminalreporter, config):
 
 def _required_and_missing(used):
     return bool(os.environ.get("REQUIRE_DYNAMODB_LOCAL")) and not any("DynamoDB Local" in one for one in used)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A ``quiet`` class does not collect what its profile leaves out: others try that in full."""
+
+    def left_out(item: pytest.Item) -> bool:
+        cls = getattr(item, "cls", None)
+        return bool(getattr(cls, "quiet", False)) and cls.leaves_out(item)
+
+    left = {item for item in items if left_out(item)}
+    if left:
+        config.hook.pytest_deselected(items=list(left))
+        items[:] = [item for item in items if item not in left]

@@ -8,4 +8,5 @@ from tests.broken.local import ToyUsers, WithUsers, on_duckdb
 
 class TestToyUsers(ExecutorContract, QueryRunnerContract):
     profile = "slow"
+    quiet = True
     harness = on_duckdb(ToyUsers, WithUsers)

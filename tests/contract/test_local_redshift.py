@@ -202,7 +202,7 @@ def api(redshift):
 
 
 def ended(api, told):
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while (found := api.describe_statement(Id=told["Id"]))["Status"] in ("SUBMITTED", "PICKED", "STARTED"):
         assert time.monotonic() < until
         time.sleep(0.01)

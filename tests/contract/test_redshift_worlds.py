@@ -61,6 +61,7 @@ def worlds(local_s3):
 class _World(ExecutorContract, QueryRunnerContract):
     __test__ = False
     profile = "full" if os.environ.get("SPECTRA_THOROUGH") else "slow"
+    quiet = True
     behaviour = Behaviour()
     make = staticmethod(by_driver)
 

@@ -1,4 +1,4 @@
-"""A process that begins work on Redshift, says so, and waits for its end, or to be killed."""
+"""A process that begins work on Redshift, says so, follows it, and waits to be killed."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ def main() -> None:
     print("begun", flush=True)
     execution = executor.poll(facts["task"], wait=120)
     print(execution.status, flush=True)
+    sys.stdin.readline()
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ class Child:
 
     def wait_for(self, word: str) -> None:
         with self._news:
-            assert self._news.wait_for(lambda: word in self.said, timeout=30), self.said
+            assert self._news.wait_for(lambda: word in self.said, timeout=120), self.said
 
     def end(self) -> int:
         code = self.process.wait(timeout=150)

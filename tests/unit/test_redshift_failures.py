@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from spectra.adapters.aws.redshift.failure_rules import RULES
@@ -103,6 +103,7 @@ TEXTS = [
     ("55006", "table is being used by active queries in this session", "", "QUERY_ERROR", T, "JDBC list"),
     ("57P01", "terminating connection due to administrator command", "", "CONNECTION_LOST", T, "PostgreSQL"),
     ("23505", 'duplicate key violates unique constraint "pg_class_relname_nsp_index"', "", "CONCURRENT_DDL", T, "terraform-provider-redshift#139"),
+    ("23505", 'duplicate key value violates unique constraint "pg_type_typname_nsp_index"', "Key (typname, typnamespace)=(ledger_06, 16471) already exists.", "CONCURRENT_DDL", T, "PostgreSQL"),
     ("XX000", "Query reached usage limit", "", "USAGE_LIMIT", C, "facts 6.3"),
     ("XX000", "The cluster is read-only while it is being resized", "", "CLUSTER_UNAVAILABLE", C, "facts 6.3"),
     ("XX000", "Assert", block("Assert", 1000, "query - 123"), "INTERNAL", I, "facts 6.3"),
@@ -110,7 +111,7 @@ TEXTS = [
 ]  # fmt: skip
 
 # What tells no more than its text: the Data API has no SQLSTATE, and no detail beyond the message.
-ONLY_BY_STATE = {"40001", "53100", "53200", "22001", "57P01", "23505", "55006", "42804", "42883"}
+ONLY_BY_STATE = {"40001", "53100", "53200", "22001", "57P01", "55006", "42804", "42883"}
 
 
 class ProgrammingError(Exception):
@@ -197,6 +198,8 @@ def test_what_to_do_about_it(exc, conflict, cancel, ended) -> None:
 
 
 @given(st.text(max_size=500), st.text(max_size=8) | st.none(), st.text(max_size=900))
+@example("\0", None, "")
+@example(" \0 ", None, "")
 def test_nothing_that_is_said_breaks_it(message, state, detail) -> None:
     facts = {"M": message, "D": detail} | ({} if state is None else {"C": state})
     for exc in (ProgrammingError(facts), message):

@@ -14,7 +14,7 @@ from spectra.errors import ClosedError, ExecutorError, QueryTimeoutError
 from spectra.ports.query_runner import Query, QueryResult, QueryRunner
 from spectra.testing.contracts.executor_cancelling import CancelPromises
 from spectra.testing.contracts.executor_exports import ExportPromises
-from spectra.testing.contracts.executor_harness import ExecutorHarness, OnTrial, Trial
+from spectra.testing.contracts.executor_harness import ExecutorHarness, OnTrial, Trial, thorough
 from spectra.testing.contracts.executor_records import RecordPromises
 from spectra.testing.contracts.executor_uploads import UploadPromises
 from spectra.testing.contracts.executor_work import WorkPromises
@@ -72,16 +72,15 @@ class QueryRunnerContract(_OnTrial):
     @pytest.mark.parametrize(
         ("limit", "count", "more"), [(1, 1, True), (19, 19, True), (20, 20, False), (21, 20, False)]
     )
+    @thorough(but=lambda case: case.params["limit"] in (19, 20))
     def test_ex8_the_limit_is_exact(
         self,
-        request: pytest.FixtureRequest,
         runner: QueryRunner,
         trial: Trial,
         limit: int,
         count: int,
         more: bool,
     ) -> None:
-        self.thorough(request, but=limit in (19, 20))
         table = trial.table([(number, "n", None) for number in range(20)])
         result = self.ask(runner, f"select id from {table} order by id", limit=limit)
         assert [row[0] for row in result.rows] == list(range(count))

@@ -10,7 +10,7 @@ from spectra.domain import Compression, ContentType, ExportSpec, JobError, Sessi
 from spectra.errors import InvalidSpecError
 from spectra.ports.executor import Status
 from spectra.testing.contracts.contract import Lack
-from spectra.testing.contracts.executor_harness import OnTrial, Trial
+from spectra.testing.contracts.executor_harness import OnTrial, Trial, thorough
 
 MAGIC = {"PARQUET": b"PAR1", "ZSTD": b"\x28\xb5\x2f\xfd", "BZIP2": b"BZh"}
 STRANGE = ["", "a,b", 'say "hi"', "line\nbreak", "\\", "é 𝄞", " x ", "'", "|;\t"]
@@ -39,10 +39,10 @@ class ExportPromises(OnTrial):
 
     @pytest.mark.parametrize("compression", ["NONE", "GZIP"])
     @pytest.mark.parametrize("kind", ["CSV", "JSON"])
+    @thorough(but=lambda case: (case.params["kind"] == "JSON") == (case.params["compression"] == "GZIP"))
     def test_ex3_what_is_selected_is_what_is_read(
         self, request: pytest.FixtureRequest, trial: Trial, kind: str, compression: str
     ) -> None:
-        self.thorough(request, but=(kind == "JSON") == (compression == "GZIP"))
         rows = [(number, text, number / 4) for number, text in enumerate(STRANGE)] + [(99, None, None)]
         query = f"select id, name, price from {trial.table(rows)}"
         spec = self.spec(request, trial, query, content_type=kind, compression=compression)
@@ -77,10 +77,10 @@ class ExportPromises(OnTrial):
         assert sorted((one["id"], one["name"]) for one in found) == [("1", "\\N"), ("2", "")]
 
     @pytest.mark.parametrize("kind", ["CSV", "JSON"])
+    @thorough(but=lambda case: case.params["kind"] == "CSV")
     def test_ex3_no_rows_are_a_success_with_columns(
         self, request: pytest.FixtureRequest, trial: Trial, kind: str
     ) -> None:
-        self.thorough(request, but=kind == "CSV")
         query = f"select id, name from {trial.table()} where id < 0"
         spec = self.spec(request, trial, query, content_type=kind)
         execution = trial.done(trial.task(spec))
@@ -110,8 +110,8 @@ class ExportPromises(OnTrial):
         assert not places[0] & places[1]
         assert all(place.startswith(second.results) for place in places[1])
 
+    @thorough()
     def test_ex3_many_rows(self, request: pytest.FixtureRequest, trial: Trial) -> None:
-        self.thorough(request)
         table = trial.table([(number, "name", None) for number in range(100)])
         query = f"select a.id * 100 + b.id as n from {table} a, {table} b"
         spec = self.spec(request, trial, query)
@@ -121,10 +121,8 @@ class ExportPromises(OnTrial):
     @pytest.mark.parametrize(
         "query", ["select nmae from {}", "select * from {}_of_no_name", "select 1 wher 2 3"]
     )
-    def test_ex3_a_statement_that_fails_says_why(
-        self, request: pytest.FixtureRequest, trial: Trial, query: str
-    ) -> None:
-        self.thorough(request, but="nmae" in query)
+    @thorough(but=lambda case: "nmae" in case.params["query"])
+    def test_ex3_a_statement_that_fails_says_why(self, trial: Trial, query: str) -> None:
         execution = trial.export(query.format(trial.table()))
         assert (execution.status, execution.results) == (Status.FAILED, None)
         assert isinstance(execution.error, JobError)

@@ -11,10 +11,10 @@ import json
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from datetime import UTC, datetime
-from typing import Any, ClassVar, TypeAlias, cast
+from typing import Any, ClassVar, TypeAlias, TypeVar, cast
 
 import attrs
 import pytest
@@ -25,9 +25,10 @@ from spectra.ports.query_runner import QueryRunner
 from spectra.ports.result_store import Area, ResultStore
 from spectra.testing.contracts.contract import Contract
 
-__all__ = ["ExecutorHarness", "OnTrial", "Row", "Trial"]
+__all__ = ["ExecutorHarness", "OnTrial", "Row", "Trial", "thorough"]
 
 Row: TypeAlias = tuple[Any, ...]
+_Test = TypeVar("_Test", bound=Callable[..., None])
 WAIT = 20.0
 ITEMS: Mapping[str, str] = {"id": "integer", "name": "varchar(100)", "price": "double precision"}
 
@@ -57,12 +58,32 @@ class ExecutorHarness(abc.ABC):
         """Every row of *table*, in any order, as the host sees what was committed."""
 
 
+def _never(_: Any) -> bool:
+    return False
+
+
+def thorough(*, but: Callable[[Any], bool] = _never) -> Callable[[_Test], _Test]:
+    """Mark a test as too much for the slow profile, *but* for the parameters of which this is true."""
+
+    def mark(test: _Test) -> _Test:
+        test.slow_but = but  # type: ignore[attr-defined] # functions take any
+        return test
+
+    return mark
+
+
 class OnTrial(Contract):
     """What the promises of executors and runners have in common."""
 
-    def thorough(self, request: pytest.FixtureRequest, *, but: bool = False) -> None:
-        """What follows is too much for the slow profile, *but* for what this is true of."""
-        if self.profile == "slow" and not but:
+    @classmethod
+    def leaves_out(cls, test: pytest.Item) -> bool:
+        """Whether the profile is the slow one, and *test* too much for it."""
+        but = getattr(getattr(test, "function", None), "slow_but", None)
+        return cls.profile == "slow" and but is not None and not but(getattr(test, "callspec", None))
+
+    @pytest.fixture(autouse=True)
+    def _slow(self, request: pytest.FixtureRequest) -> None:
+        if self.leaves_out(request.node):
             self.leave_out(request, "thorough, and so not in the slow profile")
 
 

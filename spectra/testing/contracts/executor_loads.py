@@ -15,7 +15,7 @@ from spectra.errors import InvalidSpecError
 from spectra.ports.executor import Status
 from spectra.testing.contracts.calls import at_once
 from spectra.testing.contracts.contract import Lack
-from spectra.testing.contracts.executor_harness import OnTrial, Trial
+from spectra.testing.contracts.executor_harness import OnTrial, Trial, thorough
 
 HEADER = "id,name,price\n"
 BEFORE = [(1, "a", 1.0), (2, "b", 2.0), (3, "c", 3.0)]
@@ -54,10 +54,8 @@ class LoadPromises(OnTrial):
         assert execution.counts is not None
         assert attrs.astuple(execution.counts) == (2, 2, 0, 0)
 
-    def test_ex4_without_a_header_columns_are_in_their_order(
-        self, request: pytest.FixtureRequest, trial: Trial
-    ) -> None:
-        self.thorough(request)
+    @thorough()
+    def test_ex4_without_a_header_columns_are_in_their_order(self, trial: Trial) -> None:
         table = trial.table()
         options = {"delimiter": ";", "header": False, "null_token": "\\N"}
         execution = trial.load(table, "1;a;\\N\n2;;3\n", **options)
@@ -76,10 +74,12 @@ class LoadPromises(OnTrial):
             ("delete", "id\n1\n3\n", [(2, "b", 2.0)]),
         ],
     )
+    @thorough(
+        but=lambda case: case.params["operation"] != "update"
+    )  # which the slow profile tries on failed records
     def test_ex4_operations(
         self, request: pytest.FixtureRequest, trial: Trial, operation: str, data: str, after: list[Any]
     ) -> None:
-        self.thorough(request, but=operation != "update")  # which the slow profile tries on failed records
         table = trial.table(BEFORE)
         spec = self.load_spec(request, trial, table, operation=operation, key_columns=("id",))
         execution = trial.done(trial.task(spec, data))
@@ -125,8 +125,8 @@ class LoadPromises(OnTrial):
         assert trial.executor.cancel(trial.again(first, 4)) is Effect.APPLIED
         assert trial.rows(table) == [(1, "a", None), (2, "b", None)]
 
-    def test_ex4_attempts_that_race_apply_it_once(self, request: pytest.FixtureRequest, trial: Trial) -> None:
-        self.thorough(request)
+    @thorough()
+    def test_ex4_attempts_that_race_apply_it_once(self, trial: Trial) -> None:
         for number in range(6):
             table = trial.table()
             first = trial.task(trial.insert(table), HEADER + f"{number},a,\n")
@@ -146,8 +146,8 @@ class LoadPromises(OnTrial):
             assert trial.done(task).status is Status.SUCCEEDED
         assert trial.rows(table) == [(0, "acme", None), (1, "bcme", None)]
 
-    def test_ex4_loads_of_one_table_at_once(self, request: pytest.FixtureRequest, trial: Trial) -> None:
-        self.thorough(request)
+    @thorough()
+    def test_ex4_loads_of_one_table_at_once(self, trial: Trial) -> None:
         table = trial.table()
         count = 5
         tasks = [

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from spectra.domain import LoadSpec
 from spectra.ports.executor import Status
 from spectra.testing.contracts.contract import Lack
-from spectra.testing.contracts.executor_harness import Trial
+from spectra.testing.contracts.executor_harness import Trial, thorough
 from spectra.testing.contracts.executor_loads import BEFORE, HEADER, LoadPromises
 
 Record = tuple[str, str, str]
@@ -53,8 +53,8 @@ class RecordPromises(LoadPromises):
         assert {row[0] for row in trial.harness.rows(table)} == set(range(1, 101)) - set(bad)
 
     @pytest.mark.parametrize("budget", [0, 2, 3])
+    @thorough(but=lambda case: case.params["budget"] == 2)
     def test_ex5_the_budget_is_exact(self, request: pytest.FixtureRequest, trial: Trial, budget: int) -> None:
-        self.thorough(request, but=budget == 2)
         table = trial.table(BEFORE)
         spec = self.load_spec(request, trial, table, max_failed_records=budget)
         data = HEADER + "11,a,\nx,b,\n12,c,\ny,d,\nz,e,\n13,f,\n"
@@ -74,10 +74,10 @@ class RecordPromises(LoadPromises):
         assert trial.rows(table) == BEFORE
         assert (execution.counts.succeeded, execution.counts.failed) == (0, budget + 1)
 
+    @thorough()
     def test_ex5_what_was_rejected_can_be_loaded_again(
         self, request: pytest.FixtureRequest, trial: Trial
     ) -> None:
-        self.thorough(request)
         table = trial.table()
         spec = self.load_spec(request, trial, table, max_failed_records=1)
         execution = trial.done(trial.task(spec, HEADER + '1,a,\nx,"b\nc",\n2,d,\n'))
@@ -97,6 +97,7 @@ class RecordPromises(LoadPromises):
         ("policy", "price", "failed", "idle"),
         [("error", 2.0, [1, 2], 0), ("first", 21.0, [], 1), ("last", 22.0, [], 1)],
     )
+    @thorough(but=lambda case: case.params["policy"] == "last")
     def test_ex5_duplicate_keys(
         self,
         request: pytest.FixtureRequest,
@@ -106,7 +107,6 @@ class RecordPromises(LoadPromises):
         failed: list[int],
         idle: int,
     ) -> None:
-        self.thorough(request, but=policy == "last")
         table = trial.table(BEFORE)
         spec = self.load_spec(
             request,
@@ -125,10 +125,10 @@ class RecordPromises(LoadPromises):
         assert trial.rows(table) == [(1, "a", 1.0), (2, "b", price), (3, "c", 30.0)]
 
     @pytest.mark.parametrize("operation", ["update", "upsert", "delete"])
+    @thorough()
     def test_ex5_a_null_key_is_a_failed_record(
         self, request: pytest.FixtureRequest, trial: Trial, operation: str
     ) -> None:
-        self.thorough(request)
         # A NULL matches nothing, itself neither: whatever it were taken for, it would be lost.
         table = trial.table([*BEFORE, (None, "nobody", 0.0)])
         spec = self.load_spec(
@@ -148,10 +148,10 @@ class RecordPromises(LoadPromises):
 
     @pytest.mark.parametrize("operation", ["update", "delete"])
     @pytest.mark.parametrize("policy", ["reject", "ignore"])
+    @thorough(but=lambda case: case.id == "reject-update")
     def test_ex5_keys_that_match_nothing(
         self, request: pytest.FixtureRequest, trial: Trial, operation: str, policy: str
     ) -> None:
-        self.thorough(request, but=(operation, policy) == ("update", "reject"))
         table = trial.table(BEFORE)
         spec = self.load_spec(
             request,
@@ -171,9 +171,9 @@ class RecordPromises(LoadPromises):
         assert attrs.astuple(execution.counts) == (2, 1, int(reject), int(not reject))
         assert trial.rows(table) == (BEFORE[1:] if operation == "delete" else [(1, "a", 9.0), *BEFORE[1:]])
 
-    def test_ex5_no_upload_tells_it_from_a_model(self, request: pytest.FixtureRequest, trial: Trial) -> None:
+    @thorough()
+    def test_ex5_no_upload_tells_it_from_a_model(self, trial: Trial) -> None:
         """EX4 and EX5: loads beside a dict, for whatever records, operations and policies."""
-        self.thorough(request)
         lacks = self.lacks
         operations = [
             name

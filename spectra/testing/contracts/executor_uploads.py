@@ -11,7 +11,7 @@ import pytest
 
 from spectra.domain import Effect
 from spectra.ports.executor import Execution, Status
-from spectra.testing.contracts.executor_harness import Trial
+from spectra.testing.contracts.executor_harness import Trial, thorough
 from spectra.testing.contracts.executor_loads import BEFORE, HEADER, LoadPromises
 
 GOOD = (HEADER + "1,a,\n" * 2_000).encode()
@@ -38,10 +38,10 @@ class UploadPromises(LoadPromises):
             pytest.param(GOOD.decode().encode("utf-16"), {}, id="utf-16"),
         ],
     )
+    @thorough(but=lambda case: case.id == "truncated-gzip")
     def test_ex4_a_file_that_is_wrong_as_a_whole_changes_nothing(
         self, request: pytest.FixtureRequest, trial: Trial, data: bytes, options: dict[str, Any]
     ) -> None:
-        self.thorough(request, but=request.node.callspec.id == "truncated-gzip")
         table = trial.table(BEFORE)
         task = trial.task(self.load_spec(request, trial, table, **options), data)
         execution = trial.done(task)
@@ -58,8 +58,8 @@ class UploadPromises(LoadPromises):
         assert execution.error is not None
         assert not execution.error.retryable
 
-    def test_ex4_a_header_alone_loads_nothing(self, request: pytest.FixtureRequest, trial: Trial) -> None:
-        self.thorough(request)
+    @thorough()
+    def test_ex4_a_header_alone_loads_nothing(self, trial: Trial) -> None:
         table = trial.table(BEFORE)
         execution = trial.load(table, HEADER)
         assert execution.status is Status.SUCCEEDED, execution.error
@@ -76,10 +76,8 @@ class UploadPromises(LoadPromises):
             pytest.param('id,"name",price\n"1","a",""\n2,b,\n', id="quotes"),
         ],
     )
-    def test_ex4_what_is_harmless_is_loaded(
-        self, request: pytest.FixtureRequest, trial: Trial, data: str
-    ) -> None:
-        self.thorough(request)
+    @thorough()
+    def test_ex4_what_is_harmless_is_loaded(self, trial: Trial, data: str) -> None:
         table = trial.table()
         execution = trial.load(table, data)
         assert execution.status is Status.SUCCEEDED, execution.error
@@ -92,10 +90,8 @@ class UploadPromises(LoadPromises):
         names = [row[1] for row in trial.rows(table)]
         assert names == ["two\nlines", 'say "hi", x', "\r\n"]
 
-    def test_ex5_ten_megabytes_in_one_field_are_kept_or_told(
-        self, request: pytest.FixtureRequest, trial: Trial
-    ) -> None:
-        self.thorough(request)
+    @thorough()
+    def test_ex5_ten_megabytes_in_one_field_are_kept_or_told(self, trial: Trial) -> None:
         table = trial.table((), {"id": "integer", "name": "varchar(65535)"})
         size = 10_000_000
         execution = trial.load(table, f"id,name\n1,a\n2,{'x' * size}\n3,c\n")
@@ -107,8 +103,8 @@ class UploadPromises(LoadPromises):
         assert not execution.error.retryable
         assert trial.rows(table) == []
 
+    @thorough()
     def test_ex5_invalid_utf8_is_a_failed_record(self, request: pytest.FixtureRequest, trial: Trial) -> None:
-        self.thorough(request)
         table = trial.table()
         spec = self.load_spec(request, trial, table, max_failed_records=1)
         execution = trial.done(trial.task(spec, HEADER.encode() + b"1,\xff\xfe,\n2,b,\n"))
@@ -116,10 +112,10 @@ class UploadPromises(LoadPromises):
         assert trial.ordinals(execution) == [1]
         assert trial.rows(table) == [(2, "b", None)]
 
+    @thorough()
     def test_ex5_malformed_json_is_a_failed_record(
         self, request: pytest.FixtureRequest, trial: Trial
     ) -> None:
-        self.thorough(request)
         table = trial.table()
         spec = self.load_spec(request, trial, table, content_type="JSON", max_failed_records=9)
         lines = ['{"id": 1, "name": "a"}', '{"id": ', '{"id": "x"}', "[1]", "7", '{"id": 2, "name": "b"}']
@@ -128,8 +124,8 @@ class UploadPromises(LoadPromises):
         assert trial.ordinals(execution, header=False) == [2, 3, 4, 5]
         assert trial.rows(table) == [(1, "a", None), (2, "b", None)]
 
-    def test_ex5_parquet_of_other_types_is_told(self, request: pytest.FixtureRequest, trial: Trial) -> None:
-        self.thorough(request)
+    @thorough()
+    def test_ex5_parquet_of_other_types_is_told(self, trial: Trial) -> None:
         spec = trial.insert(trial.table(), content_type="PARQUET")
         execution: Execution | None = None
         try:

@@ -13,7 +13,7 @@ from spectra.domain import ExportSpec, Session
 from spectra.errors import ClosedError, InvalidCursorError, InvalidSpecError
 from spectra.ports.executor import Status
 from spectra.testing.contracts.calls import everything_of
-from spectra.testing.contracts.executor_harness import ExecutorHarness, OnTrial, Trial
+from spectra.testing.contracts.executor_harness import ExecutorHarness, OnTrial, Trial, thorough
 
 
 class WorkPromises(OnTrial):
@@ -73,10 +73,8 @@ class WorkPromises(OnTrial):
         task = trial.task(trial.insert(trial.table()), "id\n1\n")
         assert trial.executor.poll(task).status in (Status.LOST, Status.RUNNING)
 
-    def test_ex2_of_many_tasks_each_has_its_own_answer(
-        self, request: pytest.FixtureRequest, trial: Trial
-    ) -> None:
-        self.thorough(request)
+    @thorough()
+    def test_ex2_of_many_tasks_each_has_its_own_answer(self, trial: Trial) -> None:
         tasks = [trial.task(ExportSpec(query=f"select {number} as n")) for number in range(12)]
         for task in tasks:
             trial.executor.start(task)

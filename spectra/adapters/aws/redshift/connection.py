@@ -40,7 +40,11 @@ class Connection:
         self.statements = 0
         self._temporary: dict[str, None] = {}
         self.broken = False
-        self.session_id = int(self.value("SELECT pg_backend_pid()"))
+        try:
+            self.session_id = int(self.value("SELECT pg_backend_pid()"))
+        except BaseException:
+            self.close()
+            raise
 
     def run(self, sql: str) -> list[tuple[Any, ...]]:
         """Run one statement; its rows. What the driver raises is not translated."""
@@ -145,10 +149,15 @@ class Connection:
 
     def close(self) -> None:
         """Leave."""
+        sock = self._socket()
         if self.broken:
             self.abandon()
         with contextlib.suppress(Exception):
             self._raw.close()
+        if sock is not None and sock.fileno() >= 0:
+            # Of a broken connection the driver leaves it open, until the garbage is collected.
+            with contextlib.suppress(OSError):
+                socket.close(sock.detach())
 
 
 def _name(name: Any) -> str:

@@ -50,6 +50,12 @@ RULES: Final = (
         r"conflict with concurrent transaction", "SERIALIZATION_CONFLICT", _C.TRANSIENT, "dbt-adapters#1873"
     ),
     Rule(r"could not open relation with OID", "CONCURRENT_DDL", _C.TRANSIENT, "dbt"),
+    Rule(
+        r"unique constraint \"pg_\w+_index\"",
+        "CONCURRENT_DDL",
+        _C.TRANSIENT,
+        "terraform-provider-redshift#139",
+    ),
     Rule(r"deadlock detected", "DEADLOCK", _C.TRANSIENT, "teleport#43335"),
     Rule(
         r"cancelled by WLM abort action of Query Monitoring Rule",

@@ -24,6 +24,7 @@ __all__ = [
     "is_cancel",
     "is_conflict",
     "is_refusal",
+    "is_there",
     "job_error",
     "said",
     "sessions_end",
@@ -106,7 +107,7 @@ def job_error(exc: BaseException | str, *, code: str | None = None) -> JobError:
     return JobError.of(
         name,
         category,
-        _PRIVATE.sub("", _ERROR_ID.sub("", message)).strip() or "Redshift gave no reason",
+        _PRIVATE.sub("", _ERROR_ID.sub("", message)).replace("\0", "").strip() or "Redshift gave no reason",
         sql_state=found.sql_state,
         position=found.position,
         inner_code=found.inner,
@@ -150,6 +151,11 @@ def is_cancel(exc: BaseException) -> bool:
 def is_conflict(exc: BaseException) -> bool:
     """Whether the same transaction may well succeed when it is begun again."""
     return _judged(said(exc))[0] in ("SERIALIZATION_CONFLICT", "DEADLOCK", "CONCURRENT_DDL")
+
+
+def is_there(exc: BaseException) -> bool:
+    """Whether what was to be made is there already."""
+    return "already exists" in said(exc).message
 
 
 def sessions_end(exc: BaseException) -> bool:

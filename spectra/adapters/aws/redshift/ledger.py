@@ -12,6 +12,7 @@ below depends on what another one found, so that they can run as one batch, too.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any, Final
 
@@ -27,6 +28,7 @@ from spectra.sql.literals import literal
 __all__ = ["LedgerSql", "Row", "guard"]
 
 TABLES: Final = 16
+_NAMES: Final = tuple(f"ledger_{number:02}" for number in range(TABLES))
 
 
 @attrs.frozen
@@ -58,22 +60,25 @@ class LedgerSql:
 
     schema: str
 
-    def create(self) -> list[str]:
-        """Make what is missing."""
-        return [
-            f"CREATE SCHEMA IF NOT EXISTS {quote(self.schema)}",
-            *(
-                f"CREATE TABLE IF NOT EXISTS {table} ("
-                "tenant_id VARCHAR(128) NOT NULL, job_id VARCHAR(128) NOT NULL, attempt INTEGER NOT NULL, "
-                "state VARCHAR(16) NOT NULL, target VARCHAR(4096), opened_at TIMESTAMP NOT NULL, "
-                "outcome VARCHAR(65535))"
-                for table in self.tables()
-            ),
+    def look(self) -> str:
+        """The names of its tables that are there."""
+        return f"SELECT tablename FROM pg_tables WHERE schemaname = {_text(self.schema)}"
+
+    def create(self, there: Collection[str]) -> list[str]:
+        """Make what is missing, when those of the names *there* are there."""
+        schema = [] if there else [f"CREATE SCHEMA IF NOT EXISTS {quote(self.schema)}"]
+        return schema + [
+            f"CREATE TABLE IF NOT EXISTS {table} ("
+            "tenant_id VARCHAR(128) NOT NULL, job_id VARCHAR(128) NOT NULL, attempt INTEGER NOT NULL, "
+            "state VARCHAR(16) NOT NULL, target VARCHAR(4096), opened_at TIMESTAMP NOT NULL, "
+            "outcome VARCHAR(65535))"
+            for name, table in zip(_NAMES, self.tables(), strict=True)
+            if name not in there
         ]
 
     def tables(self) -> list[str]:
         """All of them."""
-        return [f"{quote(self.schema)}.{quote(f'ledger_{number:02}')}" for number in range(TABLES)]
+        return [f"{quote(self.schema)}.{quote(name)}" for name in _NAMES]
 
     def table(self, spec: LoadSpec) -> str:
         """The one for loads like *spec*."""

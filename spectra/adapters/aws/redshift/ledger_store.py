@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from spectra.adapters.aws.redshift.channel import Channel, Channels, StatementError
-from spectra.adapters.aws.redshift.failures import is_cancel, is_conflict, sessions_end
+from spectra.adapters.aws.redshift.failures import is_cancel, is_conflict, is_there, sessions_end
 from spectra.adapters.aws.redshift.ledger import LedgerSql, Row
 from spectra.domain import Effect, LoadSpec
 from spectra.errors import BackendError, BackendUnavailableError
@@ -38,12 +38,13 @@ class Ledger:
         self._made = False
 
     def prepare(self) -> None:
-        """Make its tables, once in each process."""
+        """Make those of its tables that are missing; it looks once in each process."""
         with self._lock:
             if self._made:
                 return
             with self._connections.ask("spectra:ledger") as connection:
-                for statement in self.sql.create():
+                there = {str(name) for (name,) in connection.run(self.sql.look())}
+                for statement in self.sql.create(there):
                     _again(connection, statement)
             self._made = True
 
@@ -134,12 +135,12 @@ def _row(rows: list[tuple[Any, ...]]) -> Row | None:
 
 
 def _again(connection: Channel, statement: str) -> None:
-    """Two processes that make one table at once disturb each other in the catalog."""
+    """Of processes that make one table at once all but one are refused, in spite of IF NOT EXISTS."""
     for attempt in range(_TRIES):
         try:
             connection.run(statement)
         except Exception as exc:
-            if attempt + 1 == _TRIES or not is_conflict(exc):
+            if attempt + 1 == _TRIES or not (is_conflict(exc) or is_there(exc)):
                 raise
             time.sleep(0.05 * 2**attempt)
         else:
