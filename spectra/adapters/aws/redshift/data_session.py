@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import random
 import secrets
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -180,7 +182,8 @@ class DataConnections:
 
     def __init__(self, client: Any, target: Mapping[str, str]) -> None:
         self._made = client
-        self._client: Any = None
+        self._clients: dict[int, Any] = {}
+        self._lock = threading.Lock()
         self.target = dict(target)
         self.closed = False
 
@@ -220,13 +223,18 @@ class DataConnections:
 
     def once(self, operation: str, **asked: Any) -> dict[str, Any]:
         """Make one call; what boto3 raises is not translated."""
-        if self._client is None:
-            self._client = (
-                self._made() if callable(self._made) and not hasattr(self._made, "meta") else self._made
-            )
         method = "".join("_" + c.lower() if c.isupper() else c for c in operation).lstrip("_")
-        told: dict[str, Any] = getattr(self._client, method)(**asked)
+        told: dict[str, Any] = getattr(self._client(), method)(**asked)
         return told
+
+    def _client(self) -> Any:
+        """The client of this process: two must not share its connections."""
+        process = os.getpid()
+        with self._lock:
+            if process not in self._clients:
+                given = not callable(self._made) or hasattr(self._made, "meta")
+                self._clients = {process: self._made if given else self._made()}
+            return self._clients[process]
 
     def sent(self, label: str) -> bool:
         """Whether a statement of *label* was handed in, as far as the service remembers: a day."""
