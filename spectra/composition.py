@@ -212,8 +212,11 @@ class Spectra:
             group=self.settings.group,
         )
 
-    def worker(self, *, name: str | None = None, concurrency: int = 1) -> Worker:
-        """Make a worker; *name* must differ from every other living worker's."""
+    def worker(self, *, name: str | None = None, concurrency: int = 1, attached: bool = True) -> Worker:
+        """Make a worker; *name* must differ from every other living worker's.
+
+        With *attached* False it does no work that would end with its process: for one with a deadline.
+        """
         self._check_open()
         if name is not None:
             check_text("name", name, 255, min_bytes=1)
@@ -223,8 +226,11 @@ class Spectra:
             lease_seconds=self.settings.lease_seconds,
             max_attempts=self.settings.max_attempts,
             tenant_limit=self.settings.bulk_max_concurrent_jobs,
+            max_poll_seconds=self.settings.max_poll_seconds,
         )
-        return Worker(driver, concurrency=concurrency)
+        return Worker(
+            driver, concurrency=concurrency, attached=attached, idle_seconds=self.settings.idle_seconds
+        )
 
     def subscribe(self, listener: Listener, /) -> None:
         """Call *listener* with every change that this process commits, after the write, at most once."""

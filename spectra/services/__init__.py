@@ -7,7 +7,7 @@ from spectra.services.jobs import Created, JobService
 from spectra.services.results import ResultPart, Results
 from spectra.services.sweeper import Sweeper
 from spectra.services.waiting import Waiting
-from spectra.services.worker import Worker
+from spectra.services.worker import Round, Worker
 
 __all__ = [
     "Created",
@@ -19,6 +19,7 @@ __all__ = [
     "Listener",
     "ResultPart",
     "Results",
+    "Round",
     "Sweeper",
     "Waiting",
     "Worker",
