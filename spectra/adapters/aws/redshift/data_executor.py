@@ -16,6 +16,7 @@ from spectra.ports import Clock, Execution, ResultStore, Status, Task
 
 __all__ = ["RedshiftDataExecutor"]
 
+_FIRST_STEP: Final = 3.0
 _STEP: Final = 10.0
 _LONG: Final = 1.0
 _LOOK: Final = 0.02
@@ -29,8 +30,8 @@ class RedshiftDataExecutor(RedshiftExecutor):
     one. A load's steps are taken by whoever polls; the service remembers for 8 hours which were taken,
     and results for 24: what comes later is begun anew, and applied once all the same.
 
-    So `start` and `poll` of a load give it time to get on, *wait* or not: until it waits for a statement
-    for a second, or has ended, and ten seconds at most. A process may then end, or be frozen.
+    So `start` and `poll` of a load give it time to get on, *wait* or not: until it has ended, or waits for
+    a statement for a second, and three and ten seconds at most. A process may then end, or be frozen.
     """
 
     def __init__(
@@ -54,21 +55,21 @@ class RedshiftDataExecutor(RedshiftExecutor):
 
     def start(self, task: Task, /) -> str | None:
         handle = super().start(task)
-        self._get_on(task)
+        self._get_on(task, _FIRST_STEP)
         return handle
 
     def poll(self, task: Task, /, *, wait: float = 0) -> Execution:
         execution = super().poll(task, wait=wait)
-        if execution.status is Status.RUNNING and self._get_on(task):
+        if execution.status is Status.RUNNING and self._get_on(task, _STEP):
             return super().poll(task)
         return execution
 
-    def _get_on(self, task: Task) -> bool:
+    def _get_on(self, task: Task, seconds: float) -> bool:
         """Let the thread of a load take the steps that take no time; whether there is such a thread."""
         work = self._work(task) if isinstance(task.spec, LoadSpec) else None
         if work is None:
             return False
-        until = time.monotonic() + _STEP
+        until = time.monotonic() + seconds
         while not work.done.wait(_LOOK) and time.monotonic() < until:
             if self._service.waited(task.label) > _LONG:
                 break
