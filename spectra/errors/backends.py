@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import attrs
+
 from spectra.errors.base import SpectraError, error
 
 __all__ = [
@@ -46,6 +48,8 @@ class BackendError(SpectraError):
 
     code = "BACKEND_ERROR"
     problem: str = "the backend failed"
+    of_job_store: bool = attrs.field(default=False, kw_only=True)
+    """Set by the services where they know that it was the job store that failed."""
 
     def __str__(self) -> str:
         return self.problem

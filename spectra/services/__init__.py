@@ -8,7 +8,7 @@ from spectra.services.jobs import Created, JobService
 from spectra.services.results import ResultPart, Results
 from spectra.services.sweeper import Sweeper
 from spectra.services.waiting import Waiting
-from spectra.services.worker import Worker
+from spectra.services.worker import Round, Worker
 
 __all__ = [
     "EVENTS",
@@ -22,6 +22,7 @@ __all__ = [
     "Listener",
     "ResultPart",
     "Results",
+    "Round",
     "Sweeper",
     "Waiting",
     "Worker",

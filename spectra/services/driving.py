@@ -20,7 +20,6 @@ __all__ = ["Driver"]
 
 MAX_LEASE: Final = 300.0
 FIRST_POLL: Final = 2.0
-MAX_POLL: Final = 300.0
 PROGRESS_EVERY: Final = timedelta(seconds=1)
 BACKOFF_CAP: Final = 60.0
 
@@ -34,6 +33,7 @@ class Driver:
     lease_seconds: float
     max_attempts: int
     tenant_limit: int | None
+    max_poll_seconds: float = 300.0
     uniform: Callable[[], float] = random.random
     fault: Callable[[str], None] = lambda _: None
 
@@ -44,7 +44,7 @@ class Driver:
             TenantBusyError, JobConflictError, JobNotFoundError: it was not claimed.
         """
         now = self._now()
-        claimed = self.ender.store.replace(
+        claimed = self.ender.replace(
             job,
             job.claim(at=now, worker=self.name, until=self._until(job, now), retention=self.ender.retention),
             limit=self.tenant_limit,
@@ -230,7 +230,7 @@ class Driver:
                 results.delete(results.location(job.tenant_id, job.job_id, Area.RESULTS, attempt))
 
     def _write(self, job: Job, after: Job, event: str, **facts: object) -> Job:
-        stored = self.ender.store.replace(job, after)
+        stored = self.ender.replace(job, after)
         self.ender.events.publish(event, stored, before=job.state, **facts)
         return stored
 
@@ -244,7 +244,7 @@ class Driver:
         """Attached: a lease that grows with the job's age. Detached: the time to the next poll."""
         age = (now - job.started_at).total_seconds() if job.started_at is not None else 0.0
         if self.detached(job):
-            return min(max(FIRST_POLL, age), MAX_POLL)
+            return min(max(FIRST_POLL, age), self.max_poll_seconds)
         return min(max(self.lease_seconds, age), max(MAX_LEASE, self.lease_seconds))
 
 

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import attrs
 
 from spectra.domain import Effect, Job, JobState, Retention
+from spectra.errors import BackendError
 from spectra.ports import Area, Clock, Executor, JobStore, ResultStore, Status, Task
 from spectra.services.events import EventLog
 
-__all__ = ["Ender", "task_of"]
+__all__ = ["Ender", "of_job_store", "task_of"]
 
 SETTLE_AGAIN = timedelta(seconds=2)
+
+
+@contextmanager
+def of_job_store() -> Iterator[None]:
+    """Mark what fails here as a failure of the job store."""
+    try:
+        yield
+    except BackendError as exc:
+        exc.of_job_store = True
+        raise
 
 
 def task_of(job: Job, results: ResultStore, group: str) -> Task:
@@ -47,6 +60,11 @@ class Ender:
     retention: Retention
     group: str
 
+    def replace(self, old: Job, new: Job, *, limit: int | None = None) -> Job:
+        """`JobStore.replace`; what fails there is marked, so that a host can tell it from other failures."""
+        with of_job_store():
+            return self.store.replace(old, new, limit=limit)
+
     def step(self, job: Job) -> Job | None:
         """Take the step that *job* asks for; None if it asks for none of these.
 
@@ -66,7 +84,7 @@ class Ender:
 
     def _time_out(self, job: Job) -> Job:
         code = "UPLOAD_TIMEOUT" if job.state is JobState.OPEN else "QUEUE_TIMEOUT"
-        aborted = self.store.replace(
+        aborted = self.replace(
             job, job.abort(at=self.clock.now(), retention=self.retention, code=code, actor="spectra")
         )
         self.events.publish("job.aborted", aborted, before=job.state, reason=code)
@@ -77,7 +95,7 @@ class Ender:
         effect = self.executor.cancel(task)
         now = self.clock.now()
         if effect is Effect.PENDING:
-            later = self.store.replace(job, job.postponed(at=now, due_at=now + SETTLE_AGAIN))
+            later = self.replace(job, job.postponed(at=now, due_at=now + SETTLE_AGAIN))
             self.events.publish("job.settling", later, before=job.state, seconds_settling=_since_end(later))
             return later
         counts = None
@@ -85,7 +103,7 @@ class Ender:
             execution = self.executor.poll(task)
             counts = execution.counts if execution.status is Status.SUCCEEDED else None
         self.results.delete(self.results.location(job.tenant_id, job.job_id, Area.RESULTS))
-        settled = self.store.replace(
+        settled = self.replace(
             job, job.settle(at=now, retention=self.retention, effect=effect, counts=counts)
         )
         seconds = _since_end(settled)
@@ -98,10 +116,11 @@ class Ender:
         self.results.delete(self.results.location(job.tenant_id, job.job_id))
         now = self.clock.now()
         if job.ttl is not None and now < job.ttl:
-            return self.store.replace(job, job.postponed(at=now, due_at=job.ttl))
+            return self.replace(job, job.postponed(at=now, due_at=job.ttl))
         if job.started_at is not None:
             self.executor.forget(job.tenant_id, job.job_id)
-        self.store.delete(job.tenant_id, job.job_id)
+        with of_job_store():
+            self.store.delete(job.tenant_id, job.job_id)
         self.events.publish("job.expired", job, before=job.state)
         return job
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Final
+
+import attrs
 
 from spectra.domain import Job, JobState
 from spectra.errors import (
@@ -22,15 +24,23 @@ from spectra.errors import (
 )
 from spectra.services.driving import Driver
 
-__all__ = ["Worker"]
+__all__ = ["Round", "Worker"]
 
 PAGE: Final = 50
 PER_TENANT: Final = 5
-IDLE_SECONDS: Final = 0.5
 POLL_SECONDS: Final = 1.0
 BUSY_FOR: Final = timedelta(seconds=3)
 AFTER_FAULT: Final = timedelta(seconds=10)
 STEPS_OF_ONE_RUN: Final = 10_000
+
+
+@attrs.frozen(kw_only=True)
+class Round:
+    """What `Worker.take_due` did: *touched* jobs, *failed* steps; *complete* unless it was told to stop."""
+
+    touched: int
+    failed: int
+    complete: bool
 
 
 class Worker:
@@ -38,14 +48,22 @@ class Worker:
 
     Any number of workers may run anywhere: versions keep them apart in the job store, attempts in the
     warehouse. One instance is used by one `serve`, `running` or loop of calls at a time.
+
+    With *attached* False it leaves work alone that would end with this process, before claiming it.
+    An idle `serve` waits *idle_seconds* between looks.
     """
 
-    def __init__(self, driver: Driver, *, concurrency: int = 1) -> None:
+    def __init__(
+        self, driver: Driver, *, concurrency: int = 1, attached: bool = True, idle_seconds: float = 0.5
+    ) -> None:
         if type(concurrency) is not int or concurrency < 1:
             raise ValueError("concurrency must be at least 1")
         self._driver = driver
         self._ender = driver.ender
         self._concurrency = concurrency
+        self._attached = attached
+        self._idle_seconds = idle_seconds
+        self._left_some = False
         self._not_before: dict[str, datetime] = {}
         self._wake = threading.Event()
         self._random = random.Random()  # noqa: S311 - spreads workers over a page; nothing secret
@@ -68,6 +86,9 @@ class Worker:
             ended = self._ender.step(job)
             if ended is not None:
                 return ended
+            if not self._attached and not self._driver.detached(job):
+                self._leave(job)
+                return job
             if job.state is JobState.UPLOAD_COMPLETE:
                 self._ender.executor.ready()
                 return self._driver.start(job)
@@ -86,6 +107,11 @@ class Worker:
             self._not_before[job.tenant_id] = self._now() + BUSY_FOR
             self._ender.events.publish("claim.refused", job, before=job.state, worker=self.name)
             return job
+
+    def _leave(self, job: Job) -> None:
+        if not self._left_some:
+            self._left_some = True  # said once: it is the same executor for all that come
+            self._ender.events.note("work.left", job=str(job), why="it needs a worker that stays")
 
     def drive(self, job: Job, /, *, until: datetime) -> Job:
         """Take steps until the job has ended and settled; interrupted, hand attached work back.
@@ -123,20 +149,37 @@ class Worker:
 
     def _pause(self, job: Job, now: datetime) -> float:
         if job.due_at is None or job.state is JobState.UPLOAD_COMPLETE:
-            return IDLE_SECONDS
+            return self._idle_seconds
         return min(max((job.due_at - now).total_seconds(), 0.01), POLL_SECONDS)
 
     def run_once(self) -> int:
         """Take the steps of what is due now, attached work to its end; return how many jobs it touched."""
+        return self.take_due().touched
+
+    def take_due(self, *, may_begin: Callable[[], bool] = lambda: True) -> Round:
+        """Take the steps of what is due now, as `run_once`; before each it asks *may_begin*.
+
+        Raises:
+            BackendUnavailableError, BackendError: the job store could not be asked for what is due.
+        """
         touched: set[str] = set()
+        failed = idle_pages = 0
+        complete = True
         for _ in range(STEPS_OF_ONE_RUN):
-            jobs = [job for job in self._due(self._now(), PAGE) if f"{job}@{job.version}" not in touched]
-            if not jobs:
+            # `due` moves on through the tenants from call to call: one page without news may be the
+            # end of a round, two are the end of what is due.
+            if not complete or idle_pages == 2:
                 break
+            jobs = [job for job in self._due(self._now(), PAGE) if f"{job}@{job.version}" not in touched]
+            idle_pages = 0 if jobs else idle_pages + 1
             for job in jobs:
+                complete = may_begin()
+                if not complete:
+                    break
                 touched.add(f"{job}@{job.version}")
-                self._carry(job, threading.Event())
-        return len({name.rpartition("@")[0] for name in touched})
+                failed += not self._carry(job, threading.Event())
+        names = {name.rpartition("@")[0] for name in touched}
+        return Round(touched=len(names), failed=failed, complete=complete)
 
     def serve(self, stop: threading.Event, /) -> None:
         """Work until *stop* is set, or an exception such as Ctrl-C comes, which sets it.
@@ -147,7 +190,7 @@ class Worker:
             WarehouseLockedError, BackendError: the warehouse cannot be used at all, said at once.
         """
         self._ender.executor.ready()
-        running: dict[Future[None], str] = {}
+        running: dict[Future[bool], str] = {}
         with ThreadPoolExecutor(self._concurrency, thread_name_prefix="spectra-worker") as pool:
             try:
                 while not stop.is_set():
@@ -155,13 +198,13 @@ class Worker:
                     free = self._concurrency - len(running)
                     started = self._dispatch(pool, stop, running, free) if free else 0
                     if not started:
-                        self._wake.wait(IDLE_SECONDS)
+                        self._wake.wait(self._idle_seconds)
                         self._wake.clear()
             finally:
                 stop.set()  # on Ctrl-C, too, the threads have to hand back
 
     def _dispatch(
-        self, pool: ThreadPoolExecutor, stop: threading.Event, running: dict[Future[None], str], free: int
+        self, pool: ThreadPoolExecutor, stop: threading.Event, running: dict[Future[bool], str], free: int
     ) -> int:
         names = set(running.values())
         try:
@@ -191,20 +234,20 @@ class Worker:
             return False
         return job.state is not JobState.UPLOAD_COMPLETE or job.tenant_id not in self._not_before
 
-    def _carry(self, job: Job, stop: threading.Event) -> None:
-        """Advance *job*; if its work is attached and ours, to its end."""
+    def _carry(self, job: Job, stop: threading.Event) -> bool:
+        """Advance *job*; if its work is attached and ours, to its end. Whether nothing failed."""
         try:
             with self._handing_back(job):
                 job = self.advance(job)
                 while self._mine(job):
                     if stop.is_set():
                         self._driver.hand_back(job)
-                        return
+                        return True
                     job = self.advance(self._as_it_is(job), wait=POLL_SECONDS)
             if job.is_terminal:
                 self._not_before.pop(job.tenant_id, None)
         except (JobConflictError, JobNotFoundError):
-            return
+            return True
         except ClosedError:
             stop.set()
         except Exception as exc:
@@ -215,6 +258,9 @@ class Worker:
             self._ender.events.publish("step.failed", job, before=job.state, **facts)
             if not isinstance(exc, SpectraError):
                 self._ender.events.note("step.bug", job=str(job), exc_info=True)
+        else:
+            return True
+        return False
 
     def _as_it_is(self, job: Job) -> Job:
         """*job*, or what others have made of it: an abort is to be seen at the next look, not the next write."""

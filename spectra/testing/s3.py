@@ -18,7 +18,6 @@ from spectra.errors import MissingExtraError
 __all__ = ["LocalS3"]
 
 _START: Final = 60.0
-_IDENTITY: Final = ("AKIASPECTRALOCAL0000", "local-secret-key-of-spectra-testing-0000")
 
 
 class LocalS3:
@@ -29,10 +28,11 @@ class LocalS3:
     extra ``local``, and `RuntimeError` with the end of its log if it does not come up in a minute.
     """
 
-    access_key, secret_key = _IDENTITY
+    secret_key = "local-secret-key-of-spectra-testing-0000"  # noqa: S105 - it guards a test's files
     region = "us-east-1"
 
-    def __init__(self) -> None:
+    def __init__(self, *, access_key: str = "AKIASPECTRALOCAL0000") -> None:
+        self.access_key = access_key
         self._process: subprocess.Popen[bytes] | None = None
         self._folder: Path | None = None
         self.endpoint = ""
@@ -49,12 +49,11 @@ class LocalS3:
         return self
 
     def _start(self, program: str, folder: Path) -> None:
-        key, secret = _IDENTITY
         identity = {
             "identities": [
                 {
                     "name": "spectra",
-                    "credentials": [{"accessKey": key, "secretKey": secret}],
+                    "credentials": [{"accessKey": self.access_key, "secretKey": self.secret_key}],
                     "actions": ["Admin", "Read", "Write", "List", "Tagging"],
                 }
             ]

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import sys
 
 from spectra.adapters.aws.redshift import RedshiftDataExecutor, RedshiftExecutor
 from spectra.adapters.aws.s3 import S3ResultStore
 from tests.contract.redshift_house import TARGET
+
+
+def step(executor, task, what: str) -> None:
+    """Take one step, and be gone at once, as a function is when its handler returns."""
+    said = executor.start(task) if what == "start" else executor.poll(task).status
+    print(said, flush=True)
+    os._exit(0)
 
 
 def main() -> None:
@@ -23,6 +31,8 @@ def main() -> None:
     if facts["data_api"]:
         account = {**facts["s3"], "endpoint_url": facts["data_api"]}
         executor = RedshiftDataExecutor(results, boto3.client("redshift-data", **account), TARGET)
+    if len(sys.argv) > 2:
+        step(executor, facts["task"], sys.argv[2])
     print("ready", flush=True)
     sys.stdin.readline()
     executor.start(facts["task"])

@@ -63,6 +63,21 @@ def trial(make, redshift, local_s3, tmp_path):
 
 def killed(trial, redshift, local_s3, tmp_path, task, after: float) -> None:
     """Let another process begin *task*, and kill it *after* seconds of its statement."""
+    path = known(trial, redshift, local_s3, tmp_path, task)
+    command = [sys.executable, "-m", "tests.crash.redshift_child", path]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout.readline() == "ready\n"
+        child.stdin.write("go\n")
+        child.stdin.flush()
+        word = "UNLOAD" if isinstance(task.spec, ExportSpec) else "COPY"
+        begun(redshift, task, word, lambda: child.poll() is None)
+        time.sleep(after)
+        assert child.poll() is None
+        child.send_signal(signal.SIGKILL)
+
+
+def known(trial, redshift, local_s3, tmp_path, task) -> str:
+    """What another process has to know, in a file."""
     path = tmp_path / f"{task.job_id}.pickle"
     facts = {
         "task": task,
@@ -78,16 +93,7 @@ def killed(trial, redshift, local_s3, tmp_path, task, after: float) -> None:
         },
     }
     path.write_bytes(pickle.dumps(facts))
-    command = [sys.executable, "-m", "tests.crash.redshift_child", str(path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
-        assert child.stdout.readline() == "ready\n"
-        child.stdin.write("go\n")
-        child.stdin.flush()
-        word = "UNLOAD" if isinstance(task.spec, ExportSpec) else "COPY"
-        begun(redshift, task, word, lambda: child.poll() is None)
-        time.sleep(after)
-        assert child.poll() is None
-        child.send_signal(signal.SIGKILL)
+    return str(path)
 
 
 def begun(redshift, task, word, still=lambda: True) -> None:
@@ -222,3 +228,35 @@ def test_two_workers_apply_a_load_once(make, local_s3, tmp_path, monkeypatch, is
                 execution = followed(first, task)
                 assert execution.status is Status.SUCCEEDED, execution.error
                 assert len(trial.harness.rows(table)) == 1
+
+
+def test_a_load_is_done_by_processes_that_take_one_step_each(redshift, local_s3, tmp_path) -> None:
+    """As functions do: none lives longer than its call, and none of them is frozen and goes on later."""
+    results = S3ResultStore("crash", prefix=f"{tmp_path.name}/", client=local_s3.client)
+    with results, by_data_api(results, redshift) as executor:
+        trial = Trial(RedshiftHarness(executor, results, redshift))
+        table = trial.table()
+        task = trial.task(
+            trial.insert(table), "id,name,price\n" + "".join(f"{n},n,0.5\n" for n in range(200))
+        )
+        executor.ready()
+        task = attrs.evolve(task, claimed_at=datetime.now(UTC) - timedelta(minutes=1))  # no grace
+        redshift.faults.add(FaultKind.DELAY, f"(?s)^COPY.*{task.job_id}", seconds=LENGTH)
+        path = known(trial, redshift, local_s3, tmp_path, task)
+
+        def step(what):
+            command = [sys.executable, "-m", "tests.crash.redshift_child", path, what]
+            return subprocess.run(
+                command, capture_output=True, text=True, check=True, timeout=60
+            ).stdout.strip()
+
+        assert step("start") == task.label
+        polls = 0
+        while (said := step("poll")) == "running":
+            polls += 1
+            assert polls < 20
+        assert said == "succeeded"
+        assert len(redshift.typed(f"select * from {table}")) == 200
+        copies = [s for s in redshift.statements if s.label == task.label and s.sql.startswith("COPY")]
+        assert len(copies) == 1
+    redshift.faults.clear()

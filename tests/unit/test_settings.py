@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
+import attrs
 import pytest
 
 from spectra import Settings
 from spectra.errors import InvalidSettingsError, NotConfiguredError
+from spectra.settings.fields import variable
 
 
 def test_defaults() -> None:
@@ -54,3 +57,49 @@ def test_from_settings_needs_a_home() -> None:
 
     with pytest.raises(NotConfiguredError):
         Spectra.from_settings(Settings())
+
+
+def test_passwords_are_shown_nowhere() -> None:
+    settings = Settings.from_env({"SPECTRA_REDSHIFT_PASSWORD": "hunter2"})
+    assert settings.redshift_password == "hunter2"
+    assert "hunter2" not in repr(settings) and "hunter2" not in str(settings)
+    for wrong in (12345678, b"hunter2"):
+        with pytest.raises(InvalidSettingsError) as refused:
+            Settings(redshift_password=wrong)  # type: ignore[arg-type]
+        assert str(refused.value) == "SPECTRA_REDSHIFT_PASSWORD: must be text"
+
+
+@pytest.mark.parametrize(("text", "value"), [("true", True), ("0", False), ("Yes", True), ("OFF", False)])
+def test_switches(text: str, value: bool) -> None:
+    assert Settings.from_env({"SPECTRA_REDSHIFT_SSL": text}).redshift_ssl is value
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("SPECTRA_REDSHIFT_IAM", "perhaps"),
+        ("SPECTRA_EXECUTOR", "odbc"),
+        ("SPECTRA_REDSHIFT_PORT", "0"),
+        ("SPECTRA_MAX_POLL_SECONDS", "1"),
+        ("SPECTRA_IDLE_SECONDS", "0"),
+    ],
+)
+def test_wrong_values_of_aws_and_workers(variable: str, value: str) -> None:
+    with pytest.raises(InvalidSettingsError, match=variable):
+        Settings.from_env({variable: value})
+
+
+def test_the_page_lists_every_variable() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "settings.md").read_text("utf-8")
+    table = page.partition("<!-- table -->\n")[2].partition("\n\n")[0]
+    assert table == the_table(), f"docs/settings.md is behind; its table should be\n\n{the_table()}"
+
+
+def the_table() -> str:
+    lines = ["| variable | meaning | values | at first |", "|---|---|---|---|"]
+    for field in attrs.fields(Settings):
+        default = field.default
+        first = "" if default is None else f"`{str(default).lower() if type(default) is bool else default}`"
+        about, values = field.metadata["about"], field.metadata["values"]
+        lines.append(f"| `{variable(field.name)}` | {about} | {values} | {first} |")
+    return "\n".join(lines)

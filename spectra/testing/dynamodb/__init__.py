@@ -4,9 +4,11 @@ from spectra.testing.dynamodb.calls import Call
 from spectra.testing.dynamodb.faults import Fault, FaultKind, Faults
 from spectra.testing.dynamodb.proxy import FaultProxy
 from spectra.testing.dynamodb.server import DynamoDBServer, LocalDynamoDB, LocalMoto, local_dynamodb
+from spectra.testing.dynamodb.stream import Delivery, StreamPump, passes
 
 __all__ = [
     "Call",
+    "Delivery",
     "DynamoDBServer",
     "Fault",
     "FaultKind",
@@ -14,5 +16,7 @@ __all__ = [
     "Faults",
     "LocalDynamoDB",
     "LocalMoto",
+    "StreamPump",
     "local_dynamodb",
+    "passes",
 ]

@@ -159,7 +159,7 @@ class Calls:
         self._sleep(longest * (0.5 + 0.5 * random.random()))  # noqa: S311 - spreads repeated calls
 
 
-def new_client(region: str | None) -> Any:
+def new_client(region: str | None, endpoint: str | None = None) -> Any:
     """A client with time limits for small calls, which does not repeat by itself."""
     try:
         import boto3
@@ -169,6 +169,7 @@ def new_client(region: str | None) -> Any:
     return boto3.client(
         "dynamodb",
         region_name=region,
+        endpoint_url=endpoint,
         config=Config(
             retries={"mode": "standard", "total_max_attempts": 1},
             connect_timeout=3,

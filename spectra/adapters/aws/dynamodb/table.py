@@ -6,9 +6,12 @@ from typing import Any, Final
 
 from spectra.adapters.aws.dynamodb.layout import INDEX
 
-__all__ = ["TABLE", "TTL_ATTRIBUTE", "create_table"]
+__all__ = ["STREAM_FILTER", "TABLE", "TTL_ATTRIBUTE", "create_table"]
 
 TTL_ATTRIBUTE: Final = "ttl"
+
+STREAM_FILTER: Final[dict[str, Any]] = {"dynamodb": {"NewImage": {"wake": {"N": ["1"]}}}}
+"""What of the table's stream starts a function: the write by which a job came to need a worker, no other."""
 
 TABLE: Final[dict[str, Any]] = {
     "BillingMode": "PAY_PER_REQUEST",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from spectra.adapters.aws.redshift import evidence
 from spectra.adapters.aws.redshift.channel import Channels
@@ -15,6 +16,11 @@ from spectra.ports import Clock, Execution, ResultStore, Status, Task
 
 __all__ = ["RedshiftDataExecutor"]
 
+_FIRST_STEP: Final = 3.0
+_STEP: Final = 10.0
+_LONG: Final = 1.0
+_LOOK: Final = 0.02
+
 
 class RedshiftDataExecutor(RedshiftExecutor):
     """Hands statements in and asks for them: all work is detached, and any process may go on with it.
@@ -23,6 +29,9 @@ class RedshiftDataExecutor(RedshiftExecutor):
     ``SecretArn`` or ``DbUser`` of a superuser. *client* is a boto3 client of ``redshift-data``, or makes
     one. A load's steps are taken by whoever polls; the service remembers for 8 hours which were taken,
     and results for 24: what comes later is begun anew, and applied once all the same.
+
+    So `start` and `poll` of a load give it time to get on, *wait* or not: until it has ended, or waits for
+    a statement for a second, and three and ten seconds at most. A process may then end, or be frozen.
     """
 
     def __init__(
@@ -42,6 +51,28 @@ class RedshiftDataExecutor(RedshiftExecutor):
         return self._service, self._service
 
     def detached(self, task: Task, /) -> bool:
+        return True
+
+    def start(self, task: Task, /) -> str | None:
+        handle = super().start(task)
+        self._get_on(task, _FIRST_STEP)
+        return handle
+
+    def poll(self, task: Task, /, *, wait: float = 0) -> Execution:
+        execution = super().poll(task, wait=wait)
+        if execution.status is Status.RUNNING and self._get_on(task, _STEP):
+            return super().poll(task)
+        return execution
+
+    def _get_on(self, task: Task, seconds: float) -> bool:
+        """Let the thread of a load take the steps that take no time; whether there is such a thread."""
+        work = self._work(task) if isinstance(task.spec, LoadSpec) else None
+        if work is None:
+            return False
+        until = time.monotonic() + seconds
+        while not work.done.wait(_LOOK) and time.monotonic() < until:
+            if self._service.waited(task.label) > _LONG:
+                break
         return True
 
     def _asked(self, task: Task) -> Execution:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import random
 import secrets
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -122,6 +124,7 @@ class DataSession:
             StatementFailedError: it failed, or was cancelled.
         """
         pause = _FIRST
+        self._connections.waiting(self._label, since=time.monotonic())
         while True:
             told = self._connections.call("DescribeStatement", Id=sent["Id"])
             self.session_id = int(told.get("RedshiftPid") or 0) or self.session_id
@@ -132,6 +135,7 @@ class DataSession:
             # All jobs of the account share the calls per second: no two ask in step.
             time.sleep(random.uniform(0.5, 1) * pause)  # noqa: S311
             pause = min(pause * _GROWTH, _LONGEST)
+        self._connections.waiting(self._label, since=None)
         if told["Status"] == "FINISHED":
             return told
         said = str(told.get("Error") or "")
@@ -180,7 +184,9 @@ class DataConnections:
 
     def __init__(self, client: Any, target: Mapping[str, str]) -> None:
         self._made = client
-        self._client: Any = None
+        self._clients: dict[int, Any] = {}
+        self._lock = threading.Lock()
+        self._since: dict[str, float] = {}
         self.target = dict(target)
         self.closed = False
 
@@ -220,13 +226,32 @@ class DataConnections:
 
     def once(self, operation: str, **asked: Any) -> dict[str, Any]:
         """Make one call; what boto3 raises is not translated."""
-        if self._client is None:
-            self._client = (
-                self._made() if callable(self._made) and not hasattr(self._made, "meta") else self._made
-            )
         method = "".join("_" + c.lower() if c.isupper() else c for c in operation).lstrip("_")
-        told: dict[str, Any] = getattr(self._client, method)(**asked)
+        told: dict[str, Any] = getattr(self._client(), method)(**asked)
         return told
+
+    def _client(self) -> Any:
+        """The client of this process: two must not share its connections."""
+        process = os.getpid()
+        with self._lock:
+            if process not in self._clients:
+                given = not callable(self._made) or hasattr(self._made, "meta")
+                self._clients = {process: self._made if given else self._made()}
+            return self._clients[process]
+
+    def waiting(self, label: str | None, *, since: float | None) -> None:
+        """Note that the session of *label* waits for a statement *since* then; None: that it is over."""
+        with self._lock:
+            if label is not None and since is not None:
+                self._since[label] = since
+            elif label is not None:
+                self._since.pop(label, None)
+
+    def waited(self, label: str) -> float:
+        """Seconds that the session of *label* has waited for its present statement."""
+        with self._lock:
+            since = self._since.get(label)
+        return 0.0 if since is None else time.monotonic() - since
 
     def sent(self, label: str) -> bool:
         """Whether a statement of *label* was handed in, as far as the service remembers: a day."""

@@ -1,0 +1,1 @@
+"""Hosts: Spectra within other people's frameworks."""

@@ -1,0 +1,152 @@
+"""A worker in AWS Lambda: started by the table's stream, and by a schedule.
+
+    # a module of the function's own, or `spectra.hosts.aws_lambda.on_stream` as its handler
+    from spectra.hosts.aws_lambda import on_schedule, on_stream
+
+The stream is a hint, and what is due is the truth: what the one misses, the other finds. So a record is
+reported as failed only when the job store could not be reached; whatever else goes wrong is logged, and
+the job stays due.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+from spectra.composition import Spectra
+from spectra.domain import Job
+from spectra.errors import (
+    BackendError,
+    BackendUnavailableError,
+    MissingExtraError,
+    NotConfiguredError,
+    OutcomeUnknownError,
+    SpectraError,
+)
+from spectra.services.events import EventLog
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
+
+__all__ = ["StreamWorker", "on_schedule", "on_stream"]
+
+
+class Context(Protocol):
+    """What Lambda tells a function of its own invocation."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Milliseconds until the invocation is ended."""
+        ...
+
+
+class StreamWorker:
+    """Takes the steps of detached work, for functions whose host builds `Spectra` by itself.
+
+    Attached work, which would end with the invocation, is left to a worker that stays, and is not
+    claimed. No step is begun when less than *margin_seconds* are left; without it
+    `Settings.lambda_margin_seconds` counts. *job_of* reads a job from an item's image; without it the
+    job store's own does.
+
+    Raises:
+        NotConfiguredError: the job store has no stream.
+    """
+
+    def __init__(
+        self,
+        spectra: Spectra,
+        *,
+        margin_seconds: float | None = None,
+        job_of: Callable[[Mapping[str, Any]], Job | None] | None = None,
+    ) -> None:
+        read = job_of if job_of is not None else getattr(spectra.job_store, "job_of", None)
+        if read is None:
+            raise NotConfiguredError(
+                f"{type(spectra.job_store).__name__} has no stream; use DynamoDBJobStore"
+            )
+        self._job_of: Callable[[Mapping[str, Any]], Job | None] = read
+        self._worker = spectra.worker(attached=False)
+        settings = spectra.settings
+        self._margin = settings.lambda_margin_seconds if margin_seconds is None else margin_seconds
+        self._log = EventLog()
+
+    def on_stream(self, event: dict[str, Any], context: Context) -> dict[str, Any]:
+        """Take one step of each job in a batch of the table's stream; waits for nothing.
+
+        Returns which records Lambda has to give again: those whose step met a job store that could not
+        be reached. Records that were passed over for lack of time are not among them: they are due.
+        """
+        try:
+            from aws_lambda_powertools.utilities.batch import (
+                BatchProcessor,
+                EventType,
+                process_partial_response,
+            )
+        except ModuleNotFoundError as exc:
+            raise MissingExtraError("lambda", exc.name or "") from exc
+        # Even when all records failed the answer is a list of them: an exception says less to Lambda.
+        processor = BatchProcessor(EventType.DynamoDBStreams, raise_on_entire_batch_failure=False)
+        take = functools.partial(self._take, context)
+        return dict(process_partial_response(event, take, processor))
+
+    def on_schedule(self, event: object, context: Context) -> dict[str, Any]:
+        """Take the steps of everything that is due, expiry too, while there is time; waits for no work.
+
+        Returns ``touched`` jobs, ``failed`` steps, and whether it was ``complete``: False means that time
+        ran out, and the next invocation goes on.
+
+        Raises:
+            BackendUnavailableError, BackendError: the job store could not be asked for what is due.
+        """
+        done = self._worker.take_due(may_begin=lambda: self._has_time(context))
+        return {"touched": done.touched, "failed": done.failed, "complete": done.complete}
+
+    def _has_time(self, context: Context) -> bool:
+        return context.get_remaining_time_in_millis() / 1_000 >= self._margin
+
+    def _take(self, context: Context, record: DynamoDBRecord) -> None:
+        """Take the step of one record; what is raised makes Lambda give it again."""
+        job = self._read(record.raw_event)
+        if job is None:
+            return
+        if not self._has_time(context):
+            self._log.note("record.late", job=str(job))
+            return
+        try:
+            self._worker.advance(job)
+        except BackendError as exc:
+            self._log.note("step.failed", job=str(job), code=exc.code, error=str(exc))
+            if exc.of_job_store:
+                raise
+        except Exception as exc:
+            code = exc.code if isinstance(exc, SpectraError) else "INTERNAL"
+            self._log.note("step.failed", job=str(job), code=code, exc_info=True)
+
+    def _read(self, record: Mapping[str, Any]) -> Job | None:
+        """The job that a record is about, if it asks for a worker and can be read."""
+        try:
+            image = record["dynamodb"].get("NewImage")
+            return self._job_of(image) if image and "wake" in image else None
+        except (BackendUnavailableError, OutcomeUnknownError):
+            raise  # its statement is an item of its own, and could not be read now
+        except Exception as exc:
+            # Of a newer schema, or no job at all: it must not hold up those behind it.
+            code = exc.code if isinstance(exc, SpectraError) else "INTERNAL"
+            self._log.note("record.unreadable", record=record.get("eventID"), code=code, error=repr(exc))
+            return None
+
+
+@functools.cache
+def _worker() -> StreamWorker:
+    """One for as long as the function's environment lives."""
+    return StreamWorker(Spectra.from_env())
+
+
+def on_stream(event: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Handle batches of the table's stream, configured by ``SPECTRA_*``; see `StreamWorker.on_stream`."""
+    return _worker().on_stream(event, context)
+
+
+def on_schedule(event: object, context: Context) -> dict[str, Any]:
+    """Handle a schedule, configured by ``SPECTRA_*``; see `StreamWorker.on_schedule`."""
+    return _worker().on_schedule(event, context)
