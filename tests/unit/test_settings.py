@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+import os
 from pathlib import Path
 
 import attrs
@@ -90,9 +91,19 @@ def test_wrong_values_of_aws_and_workers(variable: str, value: str) -> None:
 
 
 def test_the_page_lists_every_variable() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "settings.md").read_text("utf-8")
-    table = page.partition("<!-- table -->\n")[2].partition("\n\n")[0]
-    assert table == the_table(), f"docs/settings.md is behind; its table should be\n\n{the_table()}"
+    page = Path(__file__).parents[2] / "docs" / "settings.md"
+    before, mark, rest = page.read_text("utf-8").partition("<!-- table -->\n")
+    wanted = before + mark + the_table() + rest[rest.index("\n\n") :]
+    if os.environ.get("WRITE_DOCS"):
+        page.write_text(wanted, "utf-8")
+    assert page.read_text("utf-8") == wanted, "write it anew: WRITE_DOCS=1 pytest tests/unit/test_settings.py"
+
+
+def test_no_limit_of_executions() -> None:
+    assert Settings.from_env({"SPECTRA_BULK_MAX_CONCURRENT_JOBS": "none"}).bulk_max_concurrent_jobs is None
+    assert Settings(bulk_max_concurrent_jobs=None).bulk_max_concurrent_jobs is None
+    with pytest.raises(InvalidSettingsError):
+        Settings.from_env({"SPECTRA_REDSHIFT_PORT": "none"})
 
 
 def the_table() -> str:
