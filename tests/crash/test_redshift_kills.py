@@ -190,44 +190,43 @@ def meet(patch, redshift, labels) -> None:
 
 
 @pytest.mark.parametrize("isolation", list(Isolation))
-def test_two_workers_apply_a_load_once(make, local_s3, tmp_path, monkeypatch, isolation) -> None:
+def test_two_workers_apply_a_load_once(make, redshift, local_s3, tmp_path, monkeypatch, isolation) -> None:
     """Attempts 1 and 2 of a load race; in each second trial they meet at the ledger, both having staged.
 
     And loads of many tables at once.
     """
     times = 200 if THOROUGH else 15 if make is by_driver else 4
-    with LocalRedshift(local_s3.client()) as redshift:
-        redshift.behaviour.isolation = isolation
-        results = S3ResultStore("crash", prefix=f"{tmp_path.name}/", client=local_s3.client)
-        first, second = (make(results, redshift, connections=20) for _ in range(2))
-        with results, first, second:
-            trial = Trial(RedshiftHarness(first, results, redshift))
-            for number in range(times):
-                table = trial.table()
-                task = trial.task(trial.insert(table), "id,name,price\n1,a,\n2,b,\n")
-                again = trial.again(task, 2)
-                staged = number % 2 == 1
-                with monkeypatch.context() as patch:
-                    if staged:
-                        meet(patch, redshift, {task.label, again.label})
-                    first.start(task)
-                    if staged:  # before the second forbids it
-                        begun(redshift, task, "COPY")
-                    second.start(again)
-                    ends = [followed(first, task).status, followed(second, again).status]
-                assert Status.SUCCEEDED in ends
-                assert set(ends) <= {Status.SUCCEEDED, Status.CANCELLED}
+    monkeypatch.setattr(redshift.behaviour, "isolation", isolation)
+    results = S3ResultStore("crash", prefix=f"{tmp_path.name}/", client=local_s3.client)
+    first, second = (make(results, redshift, connections=20) for _ in range(2))
+    with results, first, second:
+        trial = Trial(RedshiftHarness(first, results, redshift))
+        for number in range(times):
+            table = trial.table()
+            task = trial.task(trial.insert(table), "id,name,price\n1,a,\n2,b,\n")
+            again = trial.again(task, 2)
+            staged = number % 2 == 1
+            with monkeypatch.context() as patch:
                 if staged:
-                    assert ends == [Status.CANCELLED, Status.SUCCEEDED]
-                assert len(trial.harness.rows(table)) == 2
-            tables = [trial.table() for _ in range(20)]
-            tasks = [trial.task(trial.insert(table), "id,name,price\n1,a,\n") for table in tables]
-            for task in tasks:
+                    meet(patch, redshift, {task.label, again.label})
                 first.start(task)
-            for task, table in zip(tasks, tables, strict=True):
-                execution = followed(first, task)
-                assert execution.status is Status.SUCCEEDED, execution.error
-                assert len(trial.harness.rows(table)) == 1
+                if staged:  # before the second forbids it
+                    begun(redshift, task, "COPY")
+                second.start(again)
+                ends = [followed(first, task).status, followed(second, again).status]
+            assert Status.SUCCEEDED in ends
+            assert set(ends) <= {Status.SUCCEEDED, Status.CANCELLED}
+            if staged:
+                assert ends == [Status.CANCELLED, Status.SUCCEEDED]
+            assert len(trial.harness.rows(table)) == 2
+        tables = [trial.table() for _ in range(20)]
+        tasks = [trial.task(trial.insert(table), "id,name,price\n1,a,\n") for table in tables]
+        for task in tasks:
+            first.start(task)
+        for task, table in zip(tasks, tables, strict=True):
+            execution = followed(first, task)
+            assert execution.status is Status.SUCCEEDED, execution.error
+            assert len(trial.harness.rows(table)) == 1
 
 
 def test_a_load_is_done_by_processes_that_take_one_step_each(redshift, local_s3, tmp_path) -> None:

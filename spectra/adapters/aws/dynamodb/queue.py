@@ -1,15 +1,18 @@
 """What is due, what lives: reading the index.
 
-A lane holds a tenant's jobs side by side, oldest due first, so that one seek finds the next tenant and its
-oldest job, whatever any tenant has queued. Live and ended jobs have lanes of their own: the first are
-looked at in every call, the others, of which there are many and none is in a hurry, in turns.
+A small index is read whole. Of a large one, a lane holds a tenant's jobs side by side, oldest due first, so
+that one seek finds the next tenant and its oldest job, whatever any tenant has queued. Live and ended jobs have
+lanes of their own: the first are looked at in every call, the others, of which there are many and none is in a
+hurry, in turns.
 """
 
 from __future__ import annotations
 
+import bisect
 import heapq
 import itertools
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -38,6 +41,10 @@ __all__ = ["Queue"]
 _KEYS: Final = 25
 """Keys of one look into a lane: about as many as fit into 4 KB, which are billed anyway."""
 
+_FEW: Final = 500
+"""Keys of the whole index up to which one look at all of it costs less than one into each lane."""
+
+_LARGE_FOR: Final = 60.0
 _PAGES_OF_BACKLOG: Final = 200
 _LIVE: Final = Cursors("live by lane")
 _WAITING, _RUNNING = "U", "I"
@@ -56,21 +63,71 @@ class Queue:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self._lock = threading.Lock()
+        self._visited = ""
         self._served: set[str] = set()
         self._round = self._heads(LIVE_LANES + KEPT_LANES)
         self._begun = False
+        self._large_until = 0.0
 
     # ---- due ------------------------------------------------------------------------------------------
 
     def due(self, now: datetime, *, limit: int, per_tenant: int, tenant_id: str | None) -> list[Job]:
         """See `JobStore.due`."""
         if tenant_id is not None:
-            return self._of_tenant(tenant_id, now, min(limit, per_tenant))
+            queues = {tenant_id: self._of_tenant(tenant_id, now, per_tenant)}
+            return self._read(queues, now, min(limit, per_tenant))[tenant_id]
         with self._lock:
-            tenants = self._tenants(now, limit)
+            queues = self._queues(now, limit, per_tenant)
         # One of each tenant before a second of any: a page reaches as many tenants as it can.
-        rounds = itertools.zip_longest(*(self._of_tenant(one, now, per_tenant) for one in tenants))
+        rounds = itertools.zip_longest(*self._read(queues, now, per_tenant).values())
         return [job for jobs in rounds for job in jobs if job is not None][:limit]
+
+    def _queues(self, now: datetime, limit: int, per_tenant: int) -> dict[str, Iterator[Item]]:
+        """The keys of what is due, oldest first, of up to *limit* tenants, who take turns."""
+        keys = self._whole()
+        if keys is None:
+            return {one: self._of_tenant(one, now, per_tenant) for one in self._tenants(now, limit)}
+        queues: dict[str, list[Item]] = {}
+        for key in sorted(keys, key=_due_of):
+            if _due_of(key)[0] <= now:
+                queues.setdefault(key["pk"]["S"], []).append(key)
+        tenants = sorted(queues)
+        start = bisect.bisect_right(tenants, self._visited)
+        turn = [*tenants[start:], *tenants[:start]][:limit]
+        if turn:
+            self._visited = turn[-1]
+        return {one: iter(queues[one]) for one in turn}
+
+    def _whole(self) -> list[Item] | None:
+        """All keys of the index, if they are so few that one look at all costs less than one into each lane."""
+        if time.monotonic() < self._large_until:
+            return None
+        answer = self._reader.scan(IndexName=INDEX, Limit=_FEW)
+        if "LastEvaluatedKey" in answer:
+            self._large_until = time.monotonic() + _LARGE_FOR
+            return None
+        keys: list[Item] = answer["Items"]
+        return keys
+
+    def _of_tenant(self, tenant_id: str, now: datetime, count: int) -> Iterator[Item]:
+        """The keys of what is due of a tenant, oldest first, read as they are taken."""
+        until = f"{tenant_id}#{due_text(now)}{AFTER_TENANT}"
+        lanes = (self._keyed(lane, f"{tenant_id}#", until, count) for lane in lanes_of(tenant_id))
+        return heapq.merge(*lanes, key=_due_of)
+
+    def _read(self, queues: dict[str, Iterator[Item]], now: datetime, count: int) -> dict[str, list[Job]]:
+        """The first *count* jobs of each queue that can be read, and are due still."""
+        jobs: dict[str, list[Job]] = {tenant_id: [] for tenant_id in queues}
+        while keys := [
+            {"pk": key["pk"], "sk": key["sk"]}
+            for tenant_id, queue in queues.items()
+            for key in itertools.islice(queue, count - len(jobs[tenant_id]))
+        ]:
+            # The index may be behind the items, which are read as they are now.
+            for job in self._reader.jobs(self._reader.items(keys)):
+                if job.due_at is not None and job.due_at <= now:
+                    jobs[job.tenant_id].append(job)
+        return jobs
 
     def _tenants(self, now: datetime, limit: int) -> list[str]:
         """Up to *limit* tenants with a due job, in turns: each once in a round through all lanes.
@@ -118,20 +175,6 @@ class Queue:
                         after = tenant_id + AFTER_TENANT
                 if len(keys) < _KEYS:
                     break
-
-    def _of_tenant(self, tenant_id: str, now: datetime, count: int) -> list[Job]:
-        """Its oldest due jobs of those that can be read."""
-        ends = due_text(now) + AFTER_TENANT
-        lanes = [
-            self._keyed(lane, f"{tenant_id}#", f"{tenant_id}#{ends}", count) for lane in lanes_of(tenant_id)
-        ]
-        merged = heapq.merge(*lanes, key=lambda key: read_at(key["at"]["S"])[1:3])
-        jobs: list[Job] = []
-        while len(jobs) < count and (keys := [*itertools.islice(merged, count - len(jobs))]):
-            items = self._reader.items([{"pk": key["pk"], "sk": key["sk"]} for key in keys])
-            # The index may be behind the items, which are read as they are now.
-            jobs += [job for job in self._reader.jobs(items) if job.due_at is not None and job.due_at <= now]
-        return jobs
 
     # ---- live -----------------------------------------------------------------------------------------
 
@@ -206,6 +249,11 @@ def _asked(lane: str, after: str, until: str) -> dict[str, Any]:
             ":until": {"S": until},
         },
     }
+
+
+def _due_of(key: Item) -> tuple[datetime, str]:
+    _, due_at, job_id, _ = read_at(key["at"]["S"])
+    return due_at, job_id
 
 
 def _cursor(key: Item) -> str:

@@ -88,6 +88,10 @@ class Reader:
         places = ((key["pk"]["S"], key["sk"]["S"]) for key in keys)
         return [found[place] for place in places if place in found]
 
+    def scan(self, **asked: Any) -> dict[str, Any]:
+        """One answer to a scan."""
+        return self._calls.read("scan", TableName=self._table, **asked)
+
     def page(self, **asked: Any) -> dict[str, Any]:
         """One answer to a query."""
         return self._calls.read("query", TableName=self._table, **asked)
