@@ -63,9 +63,8 @@ def run() -> list[tuple[str, float, float]]:
             for _ in range(ROUNDS):
                 for whose, taken in times.items():
                     taken.append(measure(whose, what, TIMED)[0])
-            found.append(
-                (f"{what} {TIMED} MiB / boto3", median(times["ours"]) / median(times["boto3"]), 1.15)
-            )
+            # The least, because most of the time is the server's, and other programs' on this machine.
+            found.append((f"{what} {TIMED} MiB / boto3", min(times["ours"]) / min(times["boto3"]), 1.15))
         return found
 
 
