@@ -125,16 +125,14 @@ class _Handler(BaseHTTPRequestHandler):
                 self.wfile.write(data)
 
     def _forward(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
-        connection = http.client.HTTPConnection(self.here.host, timeout=60)
-        connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
-        for name, value in self.headers.items():
-            if name.lower() not in ("connection", "expect"):
-                connection.putheader(name, value)
-        connection.endheaders(body)
-        answer = connection.getresponse()
-        data = answer.read()
-        connection.close()
-        return answer.status, answer.getheaders(), data
+        with contextlib.closing(http.client.HTTPConnection(self.here.host, timeout=60)) as connection:
+            connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+            for name, value in self.headers.items():
+                if name.lower() not in ("connection", "expect"):
+                    connection.putheader(name, value)
+            connection.endheaders(body)
+            with connection.getresponse() as answer:
+                return answer.status, answer.getheaders(), answer.read()
 
     def _refuse(self, harm: Refuse) -> None:
         data = b""
