@@ -61,8 +61,10 @@ class QueryRunnerContract(_OnTrial):
         return runner.query(Query(sql=sql, limit=limit, timeout=timeout, **facts))
 
     def test_ex8_rows_and_columns(self, runner: QueryRunner) -> None:
-        result = self.ask(runner, "select 1 as a, 'x' as b, null as c")
-        assert result.rows == ((1, "x", None),)
+        # Of rows that are equal each is one.
+        row = "select 1 as a, 'x' as b, null as c"
+        result = self.ask(runner, f"{row} union all {row}")
+        assert result.rows == ((1, "x", None),) * 2
         assert [column.name for column in result.columns] == ["a", "b", "c"]
         assert (result.truncated, result.query_id) == (False, "q1")
 
