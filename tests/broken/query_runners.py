@@ -52,7 +52,11 @@ class TestTimeoutOfItsOwn(QueryRunnerContract):
 
 
 class TheStatementGoesOn(DuckDBExecutor):
-    """Nobody waits for it any more, and nobody ends it."""
+    """Nobody waits for it any more, and nobody ends it, for three seconds."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self._asking = []
 
     def query(self, query, /):
         if query.timeout > 5:
@@ -61,15 +65,21 @@ class TheStatementGoesOn(DuckDBExecutor):
 
         def run():
             try:
-                told.set_result(ask(attrs.evolve(query, timeout=10)))
+                told.set_result(ask(attrs.evolve(query, timeout=3)))
             except Exception as exc:
                 told.set_exception(exc)
 
-        threading.Thread(target=run, daemon=True).start()
+        self._asking.append(threading.Thread(target=run, daemon=True))
+        self._asking[-1].start()
         try:
             return told.result(query.timeout)
         except TimeoutError:
             raise QueryTimeoutError(query.query_id, query.timeout) from None
+
+    def close(self):
+        for thread in self._asking:
+            thread.join()
+        super().close()
 
 
 class TestTheStatementGoesOn(QueryRunnerContract):
