@@ -42,8 +42,8 @@ class QueryRunner(abc.ABC):
 
     EX8  `query` returns at most ``limit`` rows and whether there were more, cancels the statement at
          its timeout (`QueryTimeoutError`), and binds parameters as values. It runs under the query's
-         session where the warehouse has users, and leaves none behind. After `close`, which may be
-         repeated, `ClosedError`.
+         session where the warehouse has users, and leaves none behind. One instance serves any number of
+         threads. After `close`, which may be repeated, `ClosedError`.
 
     Errors of the statement are raised as `ExecutorError`.
     """

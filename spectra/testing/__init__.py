@@ -2,7 +2,7 @@
 
 `ManualClock`, `CountingIds` and the fault wrappers need nothing else. The contracts need pytest and
 Hypothesis, machines and strategies Hypothesis: ``pip install 'redshift-spectra[testing]'``. Each is
-loaded on first use.
+loaded on first use; what is not installed raises `MissingExtraError`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from spectra.errors import MissingExtraError
 from spectra.testing.clock import START, ManualClock
 from spectra.testing.faults import (
     Faults,
@@ -71,7 +72,12 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = importlib.import_module(f".{_HOMES[name]}", __name__)
+    try:
+        module = importlib.import_module(f".{_HOMES[name]}", __name__)
+    except ModuleNotFoundError as exc:
+        if exc.name not in ("hypothesis", "pytest"):
+            raise
+        raise MissingExtraError("testing", exc.name) from exc
     value = globals()[name] = getattr(module, name)
     return value
 

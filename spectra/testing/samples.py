@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -36,10 +36,16 @@ def after(seconds: float) -> datetime:
 
 
 def export(
-    job_id: str = "j", tenant: str = "t", *, at: float = 0, query: str = "select 1", **more: Any
+    job_id: str = "j",
+    tenant: str = "t",
+    *,
+    at: float = 0,
+    query: str = "select 1",
+    parameters: Mapping[str, Parameter] | None = None,
+    **more: Any,
 ) -> Job:
     """A job that is due at once."""
-    spec = ExportSpec(query=query)
+    spec = ExportSpec(query=query, parameters=parameters or {})
     return Job.new(tenant_id=tenant, job_id=job_id, spec=spec, at=after(at), retention=KEPT, **more)
 
 
@@ -77,9 +83,9 @@ def aborted(job: Job, *, at: float = 2) -> Job:
     return job.abort(at=after(at), retention=KEPT, reason="enough", actor="a")
 
 
-def settled(job: Job, *, at: float = 3) -> Job:
-    """*job*, aborted, with the effect none."""
-    return job.settle(at=after(at), retention=KEPT, effect=Effect.NONE)
+def settled(job: Job, *, at: float = 3, effect: Effect = Effect.NONE) -> Job:
+    """*job*, aborted, with its *effect*."""
+    return job.settle(at=after(at), retention=KEPT, effect=effect)
 
 
 def rich(job_id: str = "j") -> Job:

@@ -94,6 +94,18 @@ class TestFailedOutOfOrder(ExecutorContract):
     harness = on_memory(memory.FailedOutOfOrder)
 
 
+class TestLinesFromZero(ExecutorContract):
+    breaks = "EX5"
+    profile = "slow"
+    harness = on_memory(memory.LinesFromZero)
+
+
+class TestFailedByNumberOnly(ExecutorContract):
+    breaks = "EX5"
+    profile = "slow"
+    harness = on_memory(memory.FailedByNumberOnly)
+
+
 class TestBudgetOneMore(ExecutorContract):
     breaks = "EX5"
     profile = "slow"
@@ -119,6 +131,13 @@ class TestNoneTooEarly(ExecutorContract):
     breaks = "EX6"
     profile = "slow"
     harness = on_memory(memory.NoneTooEarly)
+
+
+class TestCancelledGoesOn(ExecutorContract):
+    breaks = "EX6"
+    also = {"EX9"}  # what goes on cannot be forgotten
+    profile = "slow"
+    harness = on_memory(memory.CancelledGoesOn)
 
 
 class TestCancelLeavesTheRowOpen(ExecutorContract):

@@ -8,8 +8,9 @@ import pytest
 
 from spectra.adapters.embedded import SQLiteJobStore
 from spectra.adapters.memory import MemoryJobs, MemoryJobStore
-from spectra.errors import IdempotencyConflictError, JobNotFoundError, TenantBusyError
+from spectra.errors import IdempotencyConflictError, JobConflictError, JobNotFoundError, TenantBusyError
 from spectra.ports.job_store import Page
+from spectra.ports.listing import Filters
 from spectra.testing import JobStoreContract
 from tests.broken import stores_on_sqlite as sqlite
 
@@ -47,6 +48,25 @@ class DroppedField(MemoryJobStore):
         return super().get(tenant_id, job_id).evolved(warnings=())
 
 
+class JoinedNames(MemoryJobStore):
+    """The key of a job is its two names with a dash between them."""
+
+    def get(self, tenant_id, job_id, /):
+        for tenant, job in list(self._kept.jobs):
+            if f"{tenant}-{job}" == f"{tenant_id}-{job_id}":
+                tenant_id, job_id = tenant, job
+                break
+        return super().get(tenant_id, job_id)
+
+
+class TestJoinedNames(OnMemory):
+    kind, breaks = JoinedNames, "JS1"
+
+
+class TestTextCut(OnSQLite):
+    kind, breaks = sqlite.TextCut, "JS1"
+
+
 class TestDroppedField(OnMemory):
     kind, breaks = DroppedField, "JS1"
 
@@ -61,6 +81,11 @@ class TestMillisecondsLost(OnSQLite):
 class TestLastWriteWins(OnSQLite):
     kind, breaks = sqlite.LastWriteWins, "JS2"
     also = {"JS4"}  # where there are no conflicts, none is reported before a busy tenant
+
+
+class TestTheEndIsWrittenOver(OnSQLite):
+    kind, breaks = sqlite.TheEndIsWrittenOver, "JS2"
+    also = {"JS4"}  # a conflict with what has ended is no conflict there either
 
 
 class TestCheckThenAct(OnSQLite):
@@ -121,6 +146,38 @@ class CapOffByOne(MemoryJobStore):
             raise TenantBusyError(exc.tenant_id, limit) from None
 
 
+class FullWhenEqual(MemoryJobStore):
+    """Only as many as the limit are too many; a limit that was lowered is passed already."""
+
+    def replace(self, old, new, /, *, limit=None):
+        with self._kept.lock:
+            places = self._kept.places[new.tenant_id]
+            if limit is None or len(places) <= limit or new.job_id in places:
+                return super().replace(old, new, limit=limit)
+            return super().replace(old, new, limit=len(places) + 1)
+
+
+class TestFullWhenEqual(OnMemory):
+    kind, breaks = FullWhenEqual, "JS4"
+
+
+class PlaceOfTheRefused(MemoryJobStore):
+    """The place is taken before anything else is looked at."""
+
+    def replace(self, old, new, /, *, limit=None):
+        with self._kept.lock:
+            try:
+                return super().replace(old, new, limit=limit)
+            except JobConflictError:
+                if limit is not None:
+                    self._kept.places[new.tenant_id].add(new.job_id)
+                raise
+
+
+class TestPlaceOfTheRefused(OnMemory):
+    kind, breaks = PlaceOfTheRefused, "JS4"
+
+
 class PlaceNeverGivenBack(MemoryJobStore):
     def replace(self, old, new, /, *, limit=None):
         with self._kept.lock:
@@ -160,6 +217,14 @@ class CursorCarriesTheTenant(MemoryJobStore):
         return Page(page.items, page.next_cursor and f"{tenant_id}:{page.next_cursor}")
 
 
+class TestCollatedFind(OnSQLite):
+    kind, breaks = sqlite.CollatedFind, "JS5"
+
+
+class TestAtMostAHundred(OnSQLite):
+    kind, breaks = sqlite.AtMostAHundred, "JS5"
+
+
 class TestUnorderedFind(OnMemory):
     kind, breaks = UnorderedFind, "JS5"
 
@@ -173,6 +238,33 @@ class TestCursorCarriesTheTenant(OnMemory):
 
 
 # ---- JS6 to JS9 ---------------------------------------------------------------------------------------
+
+
+class DueForgetsTheAborted(MemoryJobStore):
+    """What has ended is not due, though its execution goes on."""
+
+    def due(self, now, /, **asked):
+        return [job for job in super().due(now, **asked) if not job.is_settling]
+
+
+class AnyCursor(MemoryJobStore):
+    """A cursor is a job's id, and good for whatever is asked next."""
+
+    def find(self, tenant_id, /, *, cursor=None, limit=50, **asked):
+        given, general = Filters.of(**asked).cursors, Filters.of().cursors
+        if cursor is not None:
+            cursor = given.write(*general.read(cursor, ids=1))
+        page = super().find(tenant_id, cursor=cursor, limit=limit, **asked)
+        following = page.next_cursor and general.write(*given.read(page.next_cursor, ids=1))
+        return Page(page.items, following)
+
+
+class TestDueForgetsTheAborted(OnMemory):
+    kind, breaks = DueForgetsTheAborted, "JS6"
+
+
+class TestAnyCursor(OnMemory):
+    kind, breaks = AnyCursor, "JS9"
 
 
 class DueForgetsTheEnded(MemoryJobStore):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import itertools
+import time
 
 import attrs
 
@@ -89,8 +90,11 @@ class NoLedger(MemoryExecutor):
         return super()._execution(work)
 
 
-class FailedOutOfOrder(MemoryExecutor):
-    """Failed records are told from the last to the first, as a stack gives them."""
+class _Reporting(MemoryExecutor):
+    """Writes its report of failed records once more, as `told` gives it."""
+
+    def told(self, header, rows):
+        return [header, *rows]
 
     def _execution(self, work):
         execution = super()._execution(work)
@@ -100,7 +104,7 @@ class FailedOutOfOrder(MemoryExecutor):
         with self._results.open_read(part.location) as stream:
             header, *rows = csv.reader(io.StringIO(stream.read().decode(), newline=""))
         text = io.StringIO(newline="")
-        csv.writer(text, lineterminator="\n").writerows([header, *reversed(rows)])
+        csv.writer(text, lineterminator="\n").writerows(self.told(header, rows))
         data = text.getvalue().encode()
         with self._results.open_write(part.location) as writer:
             writer.write(data)
@@ -109,6 +113,52 @@ class FailedOutOfOrder(MemoryExecutor):
         return attrs.evolve(
             execution, failed_records=Files((part,), told.columns, part.bytes, told.rows, told.content_type)
         )
+
+
+class FailedOutOfOrder(_Reporting):
+    """Failed records are told from the last to the first, as a stack gives them."""
+
+    def told(self, header, rows):
+        return [header, *reversed(rows)]
+
+
+class LinesFromZero(_Reporting):
+    """Physical lines are counted as programmers count."""
+
+    def told(self, header, rows):
+        at = header.index("spectra_line")
+        return [header, *([*row[:at], str(int(row[at]) - 1), *row[at + 1 :]] for row in rows)]
+
+
+class FailedByNumberOnly(_Reporting):
+    """What was sent is not told again."""
+
+    def told(self, header, rows):
+        own = header.index("spectra_record")
+        return [header, *([""] * own + row[own:] for row in rows)]
+
+
+class CancelledGoesOn(MemoryExecutor):
+    """An export that is said to be cancelled has only been forgotten."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self._gone = set()
+
+    def cancel(self, task, /, *, close_ledger=True):
+        if isinstance(task.spec, LoadSpec):
+            return super().cancel(task, close_ledger=close_ledger)
+        self._alive()
+        self._gone.add(str(task))
+        return Effect.NONE
+
+    def poll(self, task, /, *, wait=0):
+        until = time.monotonic() + wait
+        while str(task) not in self._gone:
+            execution = super().poll(task, wait=min(wait, 0.1))
+            if execution.status is not Status.RUNNING or time.monotonic() >= until:
+                return execution
+        return Execution(status=Status.CANCELLED)
 
 
 class BudgetOneLess(MemoryExecutor):

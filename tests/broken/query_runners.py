@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+import time
+from concurrent.futures import Future
 from decimal import Decimal
 
 import attrs
 
 from spectra.adapters.embedded import DuckDBExecutor
 from spectra.adapters.memory import MemoryExecutor
+from spectra.errors import QueryTimeoutError
 from spectra.testing import QueryRunnerContract
 from tests.broken.local import SessionLeft, WithUsers, on_duckdb, on_memory
 
@@ -46,6 +49,42 @@ class TimeoutOfItsOwn(DuckDBExecutor):
 class TestTimeoutOfItsOwn(QueryRunnerContract):
     breaks = "EX8"
     harness = on_duckdb(TimeoutOfItsOwn)
+
+
+class TheStatementGoesOn(DuckDBExecutor):
+    """Nobody waits for it any more, and nobody ends it, for three seconds."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self._asking = []
+
+    def query(self, query, /):
+        if query.timeout > 5:
+            return super().query(query)
+        told, ask = Future(), super().query
+
+        def run():
+            try:
+                told.set_result(ask(attrs.evolve(query, timeout=3)))
+            except Exception as exc:
+                told.set_exception(exc)
+
+        self._asking.append(threading.Thread(target=run, daemon=True))
+        self._asking[-1].start()
+        try:
+            return told.result(query.timeout)
+        except TimeoutError:
+            raise QueryTimeoutError(query.query_id, query.timeout) from None
+
+    def close(self):
+        for thread in self._asking:
+            thread.join()
+        super().close()
+
+
+class TestTheStatementGoesOn(QueryRunnerContract):
+    breaks = "EX8"
+    harness = on_duckdb(TheStatementGoesOn)
 
 
 class NoColumnsWhenEmpty(DuckDBExecutor):
@@ -124,6 +163,20 @@ class NumbersAsTexts(DuckDBExecutor):
 class TestNumbersAsTexts(QueryRunnerContract):
     breaks = "EX8"
     harness = on_duckdb(NumbersAsTexts)
+
+
+class OneQueryAtATime(MemoryExecutor):
+    """What is being asked is kept with the executor."""
+
+    def query(self, query, /):
+        self._asked = query
+        time.sleep(0.01)
+        return super().query(self._asked)
+
+
+class TestOneQueryAtATime(QueryRunnerContract):
+    breaks = "EX8"
+    harness = on_memory(OneQueryAtATime)
 
 
 class RowsAreDicts(MemoryExecutor):

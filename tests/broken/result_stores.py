@@ -14,6 +14,7 @@ from spectra.adapters.memory import MemoryResultStore
 from spectra.errors import ObjectNotFoundError
 from spectra.ports import Area, ObjectInfo, Page
 from spectra.testing import HostedHarness, ManualClock, ResultStoreContract
+from tests.broken import stores_on_directory as folder
 
 
 class OnMemory(ResultStoreContract):
@@ -39,29 +40,6 @@ class OnDirectory(ResultStoreContract):
 
 
 # ---- RS1 ----------------------------------------------------------------------------------------------
-
-
-class HalfVisible(DirectoryResultStore):
-    """Writes results where readers look, if they are not there yet."""
-
-    @contextmanager
-    def open_write(self, location, /, *, max_bytes=None):
-        _, path = self._at(location)
-        there = path.exists() or "/results/" not in location
-        if not there:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        with super().open_write(location, max_bytes=max_bytes) as writer:
-            if there:
-                yield writer
-                return
-
-            class Both:
-                def write(self, data):
-                    with path.open("ab") as file:
-                        file.write(data)
-                    return writer.write(data)
-
-            yield Both()
 
 
 class PublishesOnError(MemoryResultStore):
@@ -90,7 +68,7 @@ class EtagOfTheSize(MemoryResultStore):
 
 
 class TestHalfVisible(OnDirectory):
-    kind, breaks = HalfVisible, "RS1"
+    kind, breaks = folder.HalfVisible, "RS1"
 
 
 class TestPublishesOnError(OnMemory):
@@ -105,14 +83,6 @@ class TestEtagOfTheSize(OnMemory):
 # ---- RS2 ----------------------------------------------------------------------------------------------
 
 
-class LinkOutlivesItsInstant(DirectoryResultStore):
-    def download_link(self, location, /, *, filename, expires_at):
-        link = super().download_link(
-            location, filename=filename, expires_at=expires_at + timedelta(seconds=30)
-        )
-        return attrs.evolve(link, expires_at=expires_at)
-
-
 class LinkServesAnother(MemoryResultStore):
     """Signs the job, not the object."""
 
@@ -123,25 +93,9 @@ class LinkServesAnother(MemoryResultStore):
         return attrs.evolve(redeemed, location=names[-1]) if names and redeemed.filename else redeemed
 
 
-class TargetOffByOne(DirectoryResultStore):
-    def upload_target(self, location, /, *, max_bytes, size, expires_at):
-        target = super().upload_target(location, max_bytes=max_bytes + 1, size=size, expires_at=expires_at)
-        return attrs.evolve(target, max_bytes=max_bytes)
-
-
 class TargetTruncates(MemoryResultStore):
     def receive(self, url, stream, /):
         return super().receive(url, io.BytesIO(stream.read(self.redeem(url).max_bytes)))
-
-
-class PurposeUnchecked(DirectoryResultStore):
-    def receive(self, url, stream, /):
-        redeemed = self.redeem(url)
-        if redeemed.max_bytes is not None:
-            return super().receive(url, stream)
-        with self.open_write(redeemed.location) as writer:
-            writer.write(stream.read())
-        return self.stat(redeemed.location)
 
 
 class UnsignedTarget(MemoryResultStore):
@@ -173,7 +127,7 @@ class UnsignedTarget(MemoryResultStore):
 
 
 class TestLinkOutlivesItsInstant(OnDirectory):
-    kind, breaks = LinkOutlivesItsInstant, "RS2"
+    kind, breaks = folder.LinkOutlivesItsInstant, "RS2"
 
 
 class TestLinkServesAnother(OnMemory):
@@ -181,7 +135,7 @@ class TestLinkServesAnother(OnMemory):
 
 
 class TestTargetOffByOne(OnDirectory):
-    kind, breaks = TargetOffByOne, "RS2"
+    kind, breaks = folder.TargetOffByOne, "RS2"
 
 
 class TestTargetTruncates(OnMemory):
@@ -189,7 +143,7 @@ class TestTargetTruncates(OnMemory):
 
 
 class TestPurposeUnchecked(OnDirectory):
-    kind, breaks = PurposeUnchecked, "RS2"
+    kind, breaks = folder.PurposeUnchecked, "RS2"
 
 
 class TestUnsignedTarget(OnMemory):
@@ -204,18 +158,6 @@ class CaseFolded(MemoryResultStore):
         if not isinstance(tenant_id, str) or not isinstance(job_id, str):
             return super().location(tenant_id, job_id, area, attempt)
         return super().location(tenant_id, job_id.lower(), area, attempt)
-
-
-class PointsOutside(DirectoryResultStore):
-    """Takes a path for a path, dots and all; here at least not out of the test's own folder."""
-
-    def _at(self, location):
-        if location.startswith(self._places.root) and ".." in location:
-            path = (self._path / location.removeprefix(self._places.root)).resolve()
-            if path.is_relative_to(self._path) and not path.is_dir():
-                here, _ = super()._at(self.location("t", "j", Area.UPLOAD) + "data")
-                return here, path
-        return super()._at(location)
 
 
 class DeletesAnyPrefix(MemoryResultStore):
@@ -240,7 +182,7 @@ class TestCaseFolded(OnMemory):
 
 
 class TestPointsOutside(OnDirectory):
-    kind, breaks = PointsOutside, "RS3"
+    kind, breaks = folder.PointsOutside, "RS3"
 
 
 # ---- RS4 ----------------------------------------------------------------------------------------------
@@ -254,50 +196,19 @@ class DeletesAThousand(MemoryResultStore):
         self._objects.update(kept)
 
 
-class DeletesByPrefix(DirectoryResultStore):
-    def delete(self, location, /):
-        super().delete(location)
-        if location.endswith("/"):
-            path = self._path / location.removeprefix(self._places.root).rstrip("/")
-            for other in path.parent.glob(path.name + "*") if path.parent.is_dir() else ():
-                super().delete(self._url + str(other.relative_to(self._path)) + "/")
-
-
-class DeletesOnce(DirectoryResultStore):
-    def delete(self, location, /):
-        if location.endswith("data") or "j-2" in location:
-            return super().delete(location)
-        path = self._path / location.removeprefix(self._places.root)
-        if not path.exists():
-            raise ObjectNotFoundError(location)
-        return super().delete(location)
-
-
 class TestDeletesAThousand(OnMemory):
     kind, breaks = DeletesAThousand, "RS4"
 
 
 class TestDeletesByPrefix(OnDirectory):
-    kind, breaks = DeletesByPrefix, "RS4"
+    kind, breaks = folder.DeletesByPrefix, "RS4"
 
 
 class TestDeletesOnce(OnDirectory):
-    kind, breaks = DeletesOnce, "RS4"
+    kind, breaks = folder.DeletesOnce, "RS4"
 
 
 # ---- RS5 to RS7 ---------------------------------------------------------------------------------------
-
-
-class ReadsItAll(DirectoryResultStore):
-    def open_read(self, location, /, *, start=0):
-        with super().open_read(location, start=start) as stream:
-            data = stream.read()
-
-        class All(io.BytesIO):
-            def read(self, size=-1, /):
-                return super().read()
-
-        return io.BytesIO(data) if len(data) < 5_000_000 else All(data)
 
 
 class CopyIgnoresTheEtag(MemoryResultStore):
@@ -324,24 +235,13 @@ class CopyIsALink(MemoryResultStore):
                 self._objects.pop(target, None)
 
 
-class GoesOnAfterClose(DirectoryResultStore):
-    def _check_open(self):
-        pass
-
-
-class ListsTwice(DirectoryResultStore):
-    def jobs(self, *, older_than, cursor=None):
-        page = super().jobs(older_than=older_than, cursor=cursor)
-        return Page((*page.items, *page.items[:1]), page.next_cursor)
-
-
 class ListsOnePage(MemoryResultStore):
     def jobs(self, *, older_than, cursor=None):
         return attrs.evolve(super().jobs(older_than=older_than, cursor=cursor), next_cursor=None)
 
 
 class TestReadsItAll(OnDirectory):
-    kind, breaks = ReadsItAll, "RS5"
+    kind, breaks = folder.ReadsItAll, "RS5"
 
 
 class TestCopyIgnoresTheEtag(OnMemory):
@@ -353,12 +253,74 @@ class TestCopyIsALink(OnMemory):
 
 
 class TestGoesOnAfterClose(OnDirectory):
-    kind, breaks = GoesOnAfterClose, "RS7"
+    kind, breaks = folder.GoesOnAfterClose, "RS7"
 
 
 class TestListsTwice(OnDirectory):
-    kind, breaks = ListsTwice, "RS7"
+    kind, breaks = folder.ListsTwice, "RS7"
 
 
 class TestListsOnePage(OnMemory):
     kind, breaks = ListsOnePage, "RS7"
+
+
+class TestGoneWhileReplaced(OnDirectory):
+    kind, breaks = folder.GoneWhileReplaced, "RS1"
+
+
+class LinkServesWhatIsGone(MemoryResultStore):
+    """What was served once is kept for whoever has the link."""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.served: dict[str, bytes] = {}
+
+    def fetch(self, link, /):
+        try:
+            self.served[link.url] = super().fetch(link)
+        except ObjectNotFoundError:
+            if link.url not in self.served:
+                raise
+        return self.served[link.url]
+
+
+class AttemptOfNothing(MemoryResultStore):
+    """A number that belongs nowhere is left out."""
+
+    def location(self, tenant_id, job_id, area=None, attempt=None, /):
+        return super().location(tenant_id, job_id, area, attempt if area is not None else None)
+
+
+class SparesTheInput(MemoryResultStore):
+    """What was loaded is kept, in case somebody asks."""
+
+    def delete(self, location, /):
+        kept = {name: one for name, one in self._objects.items() if "/input/" in name}
+        super().delete(location)
+        if location.count("/") == self.location("t", "j").count("/") and location.endswith("/"):
+            self._objects.update(kept)
+
+
+class ListsWhatHasResults(MemoryResultStore):
+    def jobs(self, *, older_than, cursor=None):
+        page = super().jobs(older_than=older_than, cursor=cursor)
+        folders = {job: self.location(*job, Area.RESULTS) for job in page.items}
+        listed = [job for job in page.items if any(name.startswith(folders[job]) for name in self._objects)]
+        return Page(listed, page.next_cursor)
+
+
+class TestLinkServesWhatIsGone(OnMemory):
+    kind, breaks = LinkServesWhatIsGone, "RS2"
+
+
+class TestAttemptOfNothing(OnMemory):
+    kind, breaks = AttemptOfNothing, "RS3"
+
+
+class TestSparesTheInput(OnMemory):
+    kind, breaks = SparesTheInput, "RS4"
+
+
+class TestListsWhatHasResults(OnMemory):
+    kind, breaks = ListsWhatHasResults, "RS7"
+    also = {"RS3"}  # whether two places are one is looked up in the list

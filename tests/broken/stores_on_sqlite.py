@@ -7,6 +7,8 @@ import json
 import re
 import threading
 
+import attrs
+
 from spectra.adapters.embedded import SQLiteJobStore
 from spectra.adapters.embedded.job_store_listing import listing
 from spectra.adapters.embedded.job_store_schema import fields, parsed, to_ms
@@ -42,6 +44,16 @@ class MillisecondsLost(SQLiteJobStore):
             self._db.write(lambda connection: connection.execute(update, (short, *which)))
 
 
+class TextCut(SQLiteJobStore):
+    """A column of 64 KB, in a database that cuts what does not fit."""
+
+    def get(self, tenant_id, job_id, /):
+        job = super().get(tenant_id, job_id)
+        text = getattr(job.spec, "query", "")
+        short = text.encode()[:65_535].decode(errors="ignore")
+        return job if short == text else attrs.evolve(job, spec=attrs.evolve(job.spec, query=short))
+
+
 # ---- JS2 ----------------------------------------------------------------------------------------------
 
 
@@ -69,6 +81,15 @@ class Unconditional(SQLiteJobStore):
 class LastWriteWins(Unconditional):
     def replace(self, old, new, /, *, limit=None):
         return self.put(old, new, limit)
+
+
+class TheEndIsWrittenOver(Unconditional):
+    """The version is compared while the job lives."""
+
+    def replace(self, old, new, /, *, limit=None):
+        if (old.tenant_id, old.job_id) == (new.tenant_id, new.job_id) and self.now(old).is_terminal:
+            return self.put(old, new, limit)
+        return super().replace(old, new, limit=limit)
 
 
 class CheckThenAct(Unconditional):
@@ -158,6 +179,22 @@ class UnstableFind(SQLiteJobStore):
 
 
 # ---- JS6 to JS9 ---------------------------------------------------------------------------------------
+
+
+class CollatedFind(SQLiteJobStore):
+    """Sorts as people do."""
+
+    def find(self, tenant_id, /, **asked):
+        page = super().find(tenant_id, **asked)
+        return Page(sorted(page.items, key=lambda j: j.job_id.casefold(), reverse=True), page.next_cursor)
+
+
+class AtMostAHundred(SQLiteJobStore):
+    """More than a hundred jobs are not given at once, whatever was asked for."""
+
+    def find(self, tenant_id, /, *, limit=50, **asked):
+        check_page(limit)
+        return super().find(tenant_id, limit=min(limit, 100), **asked)
 
 
 class DueThatOneTenantBlocks(SQLiteJobStore):

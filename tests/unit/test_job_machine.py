@@ -8,10 +8,10 @@ import attrs
 import pytest
 from hypothesis import Phase, given, settings
 
-from spectra import codec
+from spectra import Caller, Spectra, codec
 from spectra.domain import Category, Counts, Effect, ExportSpec, Job, JobError, JobState, Retention
 from spectra.errors import InvalidSpecError, TransitionError
-from spectra.testing import START, JobMachine, strategies
+from spectra.testing import START, CountingIds, JobMachine, ManualClock, strategies
 
 RETENTION = Retention()
 ERROR = JobError("E", Category.VALIDATION, "boom")
@@ -62,6 +62,44 @@ def test_the_hooks_drive_an_interface_of_the_hosts_own() -> None:
     Lax.TestCase.settings = settings(phases=[Phase.generate], max_examples=200)
     with pytest.raises(BaseException, match="DID NOT RAISE"):
         Lax.TestCase().runTest()
+
+
+def test_the_hooks_drive_the_service_itself() -> None:
+    """Closing twice and aborting twice are taken for done there; a worker's events it does not have."""
+    caller, seen = Caller("acme"), set()
+
+    class Host(JobMachine):
+        refusal = (TransitionError, NotImplementedError)
+
+        def begin(self, spec):
+            self.spectra = Spectra.in_memory(clock=ManualClock(), new_id=CountingIds())
+            job = self.spectra.jobs.create(caller, spec).job
+            if job.state == "Open":
+                with self.spectra.jobs.open_upload(caller, job.job_id) as writer:
+                    writer.write(b"id\n1\n")
+            return job
+
+        def legal_events(self, job):
+            return {"Aborted": {"abort"}}.get(job.state, {"abort", "close_upload"})
+
+        def perform(self, job, event):
+            if event not in ("abort", "close_upload"):
+                raise NotImplementedError(event)
+            return getattr(self.spectra.jobs, event)(caller, job.job_id)
+
+        def on_event(self, before, after):
+            assert self.spectra.jobs.get(caller, after.job_id) == after
+            seen.add((before.state, after.state))
+
+        def teardown(self):
+            self.spectra.close()
+
+    Host.TestCase.settings = settings(
+        derandomize=True, max_examples=20, stateful_step_count=15, deadline=None
+    )
+    Host.TestCase().runTest()
+    assert ("Aborted", "Aborted") in seen
+    assert ("Open", "UploadComplete") in seen
 
 
 @given(strategies.lifecycles())

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from spectra.adapters.aws.redshift.connection import Connection
 from spectra.adapters.aws.redshift.failure_rules import RULES
 from spectra.adapters.aws.redshift.failures import (
     is_cancel,
@@ -15,6 +16,7 @@ from spectra.adapters.aws.redshift.failures import (
     sessions_end,
 )
 from spectra.domain import Category, JobError
+from spectra.errors import QueryTimeoutError
 
 V, P, R, T, C, I = (  # noqa: E741
     Category.VALIDATION,
@@ -211,3 +213,30 @@ def test_nothing_that_is_said_breaks_it(message, state, detail) -> None:
 @given(st.text(st.characters(categories=["Lu"]), max_size=30).filter(lambda text: "ASSERT" not in text))
 def test_what_nobody_knows_is_never_tried_again(message) -> None:
     assert not job_error(raised("XX000", f"_{message}_")).retryable
+
+
+class Answering:
+    """A connection of the driver, and its cursor, that answers everything with one row."""
+
+    description = (("pid", 23),)
+
+    def cursor(self):
+        return self
+
+    def execute(self, sql):
+        pass
+
+    def fetchall(self):
+        return [(1,)]
+
+
+def test_time_that_ran_out_between_two_statements_is_no_failure_of_one() -> None:
+    """A `QueryTimeoutError` is an `OSError`, as those of sockets are; it comes from the caller's check."""
+    connection = Connection(Answering())
+
+    def check() -> None:
+        raise QueryTimeoutError(0.5)
+
+    with pytest.raises(QueryTimeoutError):
+        connection.transaction(["SELECT 1"], check)
+    assert not connection.broken

@@ -17,6 +17,7 @@ from spectra.ports import Area
 from spectra.testing import (
     START,
     CountingIds,
+    ExecutorContract,
     Faults,
     FaultyExecutor,
     FaultyJobStore,
@@ -25,6 +26,8 @@ from spectra.testing import (
     JobStoreContract,
     Lack,
     ManualClock,
+    QueryRunnerContract,
+    ResultStoreContract,
 )
 from spectra.testing.samples import claimed, export
 
@@ -51,13 +54,14 @@ clock = ManualClock()
 with Spectra.in_memory(clock=clock, new_id=CountingIds()):
     pass
 import spectra.testing as t
-try:
-    t.JobStoreContract
-except ImportError:
-    print("told")
+for name in ("JobStoreContract", "JobMachine"):
+    try:
+        getattr(t, name)
+    except ImportError as exc:
+        print(exc.code, exc.extra, exc.module)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert (done.stdout, done.stderr) == ("told\n", "")
+    assert (done.stdout, done.stderr) == ("MISSING_EXTRA testing pytest\n" * 2, "")
 
 
 def test_every_name_is_there() -> None:
@@ -114,6 +118,24 @@ def test_a_test_of_a_contract_cannot_be_overridden() -> None:
 
         class TestDeeper(TestOwn):
             test_js1_of_an_unknown_job = None
+
+    class Mixin:
+        test_js1_of_an_unknown_job = None
+
+    with pytest.raises(TypeError, match="test_js1_of_an_unknown_job"):
+
+        class TestMixed(Mixin, JobStoreContract): ...
+
+
+@pytest.mark.parametrize(
+    "contract",
+    [JobStoreContract, ExecutorContract, QueryRunnerContract, ResultStoreContract],
+    ids=lambda contract: contract.__name__,
+)
+def test_no_test_of_a_contract_hides_another(contract: type) -> None:
+    names = [name for base in contract.__mro__ for name in vars(base) if name.startswith("test_")]
+    assert len(names) > 7
+    assert len(names) == len(set(names))
 
 
 def test_only_members_of_the_enum_can_be_lacking() -> None:

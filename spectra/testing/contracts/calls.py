@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -10,7 +11,7 @@ from typing import Any, TypeVar
 from spectra.ports.job_store import Page
 from spectra.ports.result_store import ResultStore
 
-__all__ = ["at_once", "everything", "everything_of", "read"]
+__all__ = ["at_once", "everything", "everything_of", "idle", "read"]
 
 T = TypeVar("T")
 
@@ -55,6 +56,18 @@ def everything_of(page: Callable[..., Page[T]], **asked: Any) -> list[T]:
         if cursor is None:
             return found
     raise AssertionError("the listing does not end")
+
+
+def idle(within: float) -> bool:
+    """Whether the other threads of this process come to rest *within* so many seconds."""
+    until = time.monotonic() + within
+    while True:
+        before = time.process_time() - time.thread_time()
+        time.sleep(0.3)
+        if time.process_time() - time.thread_time() - before < 0.02:
+            return True
+        if time.monotonic() > until:
+            return False
 
 
 def read(store: ResultStore, location: str, *, start: int = 0) -> bytes:

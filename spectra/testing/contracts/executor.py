@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from concurrent.futures import Future, wait
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -12,6 +13,7 @@ import pytest
 
 from spectra.errors import ClosedError, ExecutorError, QueryTimeoutError
 from spectra.ports.query_runner import Query, QueryResult, QueryRunner
+from spectra.testing.contracts.calls import at_once, idle
 from spectra.testing.contracts.executor_cancelling import CancelPromises
 from spectra.testing.contracts.executor_exports import ExportPromises
 from spectra.testing.contracts.executor_harness import ExecutorHarness, OnTrial, Trial, thorough
@@ -59,8 +61,10 @@ class QueryRunnerContract(_OnTrial):
         return runner.query(Query(sql=sql, limit=limit, timeout=timeout, **facts))
 
     def test_ex8_rows_and_columns(self, runner: QueryRunner) -> None:
-        result = self.ask(runner, "select 1 as a, 'x' as b, null as c")
-        assert result.rows == ((1, "x", None),)
+        # Of rows that are equal each is one.
+        row = "select 1 as a, 'x' as b, null as c"
+        result = self.ask(runner, f"{row} union all {row}")
+        assert result.rows == ((1, "x", None),) * 2
         assert [column.name for column in result.columns] == ["a", "b", "c"]
         assert (result.truncated, result.query_id) == (False, "q1")
 
@@ -125,6 +129,16 @@ class QueryRunnerContract(_OnTrial):
         assert told.done()
         assert isinstance(told.exception(), QueryTimeoutError)
         assert self.ask(runner, "select 1 as a").rows == ((1,),)
+        # A warehouse of this process would still be busy with a statement that was only given up.
+        assert idle(trial.harness.patience), "the statement goes on"
+
+    @thorough()
+    def test_ex8_of_queries_at_once_each_has_its_own_answer(
+        self, request: pytest.FixtureRequest, runner: QueryRunner
+    ) -> None:
+        queries = [functools.partial(self.ask, runner, "select :n as n", n=number) for number in range(8)]
+        answers = [one.rows for one in at_once(queries) if isinstance(one, QueryResult)]
+        assert answers == [((number,),) for number in range(8)]
 
     def test_ex8_a_statement_that_fails_is_told(self, runner: QueryRunner) -> None:
         with pytest.raises(ExecutorError) as failed:

@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 import pytest
 
-from spectra.domain import Compression, ContentType, Effect, LoadSpec, Operation, Session
+from spectra.domain import Compression, ContentType, LoadSpec, Operation, Session
 from spectra.errors import InvalidSpecError
 from spectra.ports.executor import Status
 from spectra.testing.contracts.calls import at_once
@@ -122,8 +122,21 @@ class LoadPromises(OnTrial):
             again = trial.done(trial.again(first, attempt))
             assert (again.status, again.counts) == (Status.SUCCEEDED, told.counts)
         assert trial.executor.poll(trial.again(first, 4)).status is Status.SUCCEEDED
-        assert trial.executor.cancel(trial.again(first, 4)) is Effect.APPLIED
         assert trial.rows(table) == [(1, "a", None), (2, "b", None)]
+
+    @thorough()
+    def test_ex4_what_was_applied_is_told_with_what_was_set_aside(
+        self, request: pytest.FixtureRequest, trial: Trial
+    ) -> None:
+        table = trial.table()
+        spec = self.load_spec(request, trial, table, max_failed_records=2)
+        first = trial.task(spec, HEADER + "1,a,\nx,b,\n2,c,\n")
+        told, again = trial.done(first), trial.done(trial.again(first, 2))
+        assert told.status is again.status is Status.SUCCEEDED
+        assert told.counts is not None
+        assert attrs.astuple(told.counts) == (3, 2, 1, 0)
+        assert again.counts == told.counts
+        assert [row[0] for row in trial.rows(table)] == [1, 2]
 
     @thorough()
     def test_ex4_attempts_that_race_apply_it_once(self, trial: Trial) -> None:

@@ -48,6 +48,12 @@ class RecordPromises(LoadPromises):
         assert all(
             told in ("", right) for told, right in zip(columns, ("id", "price", "id", "id"), strict=True)
         )
+        # They are told as they were sent; of record and line each that is known is the right one.
+        for record, (number, line) in zip(trial.failed(execution), bad.items(), strict=True):
+            assert list(record)[:3] == ["id", "name", "price"]
+            assert [record["id"], record["name"], record["price"]] == line.split(",")
+            assert record["spectra_record"] in ("", str(number))
+            assert record["spectra_line"] in ("", str(number + 1))
         assert execution.counts is not None
         assert attrs.astuple(execution.counts) == (100, 96, 4, 0)
         assert {row[0] for row in trial.harness.rows(table)} == set(range(1, 101)) - set(bad)
@@ -124,24 +130,28 @@ class RecordPromises(LoadPromises):
         assert attrs.astuple(execution.counts) == (3, 3 - len(failed) - idle, len(failed), idle)
         assert trial.rows(table) == [(1, "a", 1.0), (2, "b", price), (3, "c", 30.0)]
 
-    @pytest.mark.parametrize("operation", ["update", "upsert", "delete"])
+    @pytest.mark.parametrize(
+        ("operation", "policy"), [("update", "error"), ("upsert", "first"), ("delete", "last")]
+    )
     @thorough()
-    def test_ex5_a_null_key_is_a_failed_record(
-        self, request: pytest.FixtureRequest, trial: Trial, operation: str
+    def test_ex5_null_keys_are_failed_records(
+        self, request: pytest.FixtureRequest, trial: Trial, operation: str, policy: str
     ) -> None:
         # A NULL matches nothing, itself neither: whatever it were taken for, it would be lost.
         table = trial.table([*BEFORE, (None, "nobody", 0.0)])
         spec = self.load_spec(
-            request, trial, table, operation=operation, key_columns=("id",), max_failed_records=1
+            request,
+            trial,
+            table,
+            operation=operation,
+            key_columns=("id",),
+            on_duplicate_key=policy,
+            max_failed_records=2,
         )
-        data = (
-            "id\n\n1\n".replace("id\n\n", 'id\n""\n')
-            if operation == "delete"
-            else "id,name,price\n,z,9\n1,A,9\n"
-        )
+        data = 'id\n""\n1\n""\n' if operation == "delete" else HEADER + ",z,9\n1,A,9\n,y,8\n"
         execution = trial.done(trial.task(spec, data))
         assert execution.status is Status.SUCCEEDED, execution.error
-        assert trial.ordinals(execution) == [1]
+        assert trial.ordinals(execution) == [1, 3]
         rows = trial.rows(table)
         assert (None, "nobody", 0.0) in rows
         assert len(rows) == (3 if operation == "delete" else 4)

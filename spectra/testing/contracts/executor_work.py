@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import attrs
 import pytest
 
-from spectra.domain import ExportSpec, Session
+from spectra.domain import Effect, ExportSpec, Session
 from spectra.errors import ClosedError, InvalidCursorError, InvalidSpecError
 from spectra.ports.executor import Status
 from spectra.testing.contracts.calls import everything_of
@@ -45,6 +45,16 @@ class WorkPromises(OnTrial):
         assert (in_time, in_time_again) == (True, True)
         assert again.handle == begun.handle
 
+    @thorough()
+    def test_ex1_of_two_tenants_each_job_has_its_own_work(
+        self, request: pytest.FixtureRequest, trial: Trial
+    ) -> None:
+        job, found = f"same-{trial.mark}", []
+        for tenant in ("acme", "bcme"):
+            spec = ExportSpec(query=f"select '{tenant}' as t")
+            found += trial.records(trial.done(trial.task(spec, tenant=tenant, job=job)), spec)
+        assert found == [{"t": "acme"}, {"t": "bcme"}]
+
     # ---- EX2: polling -----------------------------------------------------------------------------
 
     def test_ex2_polling_waits_no_longer_than_asked_and_ends_with_the_work(self, trial: Trial) -> None:
@@ -68,6 +78,13 @@ class WorkPromises(OnTrial):
         for one in (task, attrs.evolve(task, handle=handle)):
             again = trial.executor.poll(one)
             assert (again.status, again.counts) == (first.status, first.counts)
+
+    @thorough()
+    def test_ex2_no_handle_is_needed_of_a_load(self, request: pytest.FixtureRequest, trial: Trial) -> None:
+        task = trial.task(trial.insert(trial.table()), "id,name,price\n1,a,\n")
+        first = trial.done(task)
+        again = trial.executor.poll(task)
+        assert (again.status, again.counts) == (Status.SUCCEEDED, first.counts)
 
     def test_ex2_what_never_began_is_no_success(self, trial: Trial) -> None:
         task = trial.task(trial.insert(trial.table()), "id\n1\n")
@@ -117,12 +134,13 @@ class WorkPromises(OnTrial):
         running = trial.task(ExportSpec(query=trial.endless()))
         trial.begin(running)
 
-        def known() -> list[tuple[str, bool]]:
+        def known() -> list[tuple[str, int, bool]]:
             found = everything_of(trial.executor.known, older_than=later)
-            mine = (load.job_id, running.job_id)
-            return sorted((one.job_id, one.running) for one in found if one.job_id in mine)
+            mine = [one for one in found if one.job_id in (load.job_id, running.job_id)]
+            assert all(one.tenant_id == "acme" and one.since.utcoffset() is not None for one in mine)
+            return sorted((one.job_id, one.attempt, one.running) for one in mine)
 
-        assert known() == sorted([(load.job_id, False), (running.job_id, True)])
+        assert known() == sorted([(load.job_id, 1, False), (running.job_id, 1, True)])
         trial.executor.cancel(running)
         for _ in range(1 if self.profile == "slow" else 2):
             for task in (load, running):
@@ -130,6 +148,31 @@ class WorkPromises(OnTrial):
         assert known() == []
         with pytest.raises(InvalidCursorError):
             trial.executor.known(older_than=later, cursor="nonsense")
+
+    @thorough()
+    def test_ex9_known_and_forget_keep_traces_apart(
+        self, request: pytest.FixtureRequest, trial: Trial
+    ) -> None:
+        now = datetime.now(UTC)
+        load = trial.task(trial.insert(trial.table()), "id,name,price\n1,a,\n")
+        twin = trial.again(trial.task(load.spec, "id\n1\n", tenant="bcme", job=load.job_id), 2)
+        closed = trial.task(load.spec, "id\n1\n", job=f"{load.job_id}-2")
+        for task in (load, twin):
+            assert trial.done(task).status is Status.SUCCEEDED
+        while trial.executor.cancel(closed) is Effect.PENDING:
+            time.sleep(0.1)
+
+        def known(older_than: datetime) -> set[tuple[str, str, int]]:
+            found = everything_of(trial.executor.known, older_than=older_than)
+            mine = [one for one in found if one.job_id.startswith(load.job_id)]
+            assert not any(one.running for one in mine)
+            return {(one.tenant_id, one.job_id, one.attempt) for one in mine}
+
+        traces = {(one.tenant_id, one.job_id, one.attempt) for one in (load, twin, closed)}
+        assert known(now - timedelta(days=1)) == set()
+        assert known(now + timedelta(days=1)) == traces
+        trial.executor.forget("acme", load.job_id)
+        assert known(now + timedelta(days=1)) == traces - {("acme", load.job_id, 1)}
 
     def test_ex9_ready_says_nothing_if_work_can_begin(self, trial: Trial) -> None:
         trial.executor.ready()
@@ -149,6 +192,7 @@ class WorkPromises(OnTrial):
             lambda: executor.cancel(task),
             executor.ready,
             lambda: executor.forget("acme", "j"),
+            lambda: executor.known(older_than=task.claimed_at),
         ):
             with pytest.raises(ClosedError):
                 call()

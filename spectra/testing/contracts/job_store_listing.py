@@ -77,6 +77,37 @@ class ListingPromises:
         ]
         assert everything(store.find, "t", limit=limit, **asked) == expected
 
+    def test_js5_ids_are_in_the_order_of_their_characters(self, store: JobStore) -> None:
+        # Languages sort otherwise: case and punctuation come last there, if at all.
+        names = ["10", "9", "A", "B", "Z", "a", "a-b", "a.b", "aB", "a_b", "ab", "b", "z"]
+        for name in reversed(names):
+            store.add(export(name))
+        for limit in (3, 50):
+            assert ids(everything(store.find, "t", limit=limit)) == names[::-1]
+
+    def test_js5_each_tenant_has_a_listing_of_its_own(self, store: JobStore) -> None:
+        tenants = ["t", "T", "t2", "t-2", "t.2", "2"]
+        for tenant in tenants:
+            for n in range(3):
+                store.add(export(f"{tenant}{n}", tenant))
+        for tenant in tenants:
+            for limit in (2, 50):
+                assert ids(everything(store.find, tenant, limit=limit)) == [f"{tenant}{n}" for n in (2, 1, 0)]
+        assert store.find("nobody").jobs == ()
+
+    def test_js5_pages_are_as_large_as_was_asked_for(self, store: JobStore) -> None:
+        names = [f"j{n:03}" for n in range(110)]
+        for name in names:
+            store.add(export(name))
+        for limit in (109, 1_000):
+            assert ids(store.find("t", limit=limit).jobs) == names[: -limit - 1 : -1]
+
+    def test_js5_pages_are_full_though_jobs_are_large(self, store: JobStore) -> None:
+        text = "x" * 90_000
+        for n in range(14):
+            store.add(export(f"j{n:02}", query=f"select '{text}' -- {n % 2}"))
+        assert ids(store.find("t", limit=13).jobs) == [f"j{n:02}" for n in range(13, 0, -1)]
+
     def test_js5_what_is_deleted_between_pages_moves_nothing(self, store: JobStore) -> None:
         for n in range(9):
             store.add(export(f"j{n}"))
@@ -134,6 +165,24 @@ class ListingPromises:
                 continue
             assert {job.tenant_id for job in found} <= {"t"}
 
+    def test_js9_a_cursor_is_for_the_listing_that_gave_it(self, store: JobStore) -> None:
+        for n in range(4):
+            store.add(export(f"j{n}"))
+        of_find, of_live = store.find("t", limit=2).next_cursor, store.live(limit=2).next_cursor
+        assert of_find
+        assert of_live
+        with pytest.raises(InvalidCursorError):
+            store.find("t", cursor=of_find, states=[JobState.UPLOAD_COMPLETE])
+        with pytest.raises(InvalidCursorError):
+            store.find("t", cursor=of_find, created_before=after(9))
+        with pytest.raises(InvalidCursorError):
+            store.find("t", cursor=of_live)
+        for nonsense in (of_find, "", "x"):
+            with pytest.raises(InvalidCursorError):
+                store.live(limit=2, cursor=nonsense)
+        # Of another size a page is of the same listing.
+        assert ids(store.find("t", cursor=of_find, limit=1).jobs) == ["j1"]
+
     @pytest.mark.parametrize(
         "asked",
         [
@@ -144,6 +193,7 @@ class ListingPromises:
             {"states": "Open"},
             {"operations": ["merge"]},
             {"created_after": datetime(2026, 1, 1)},  # noqa: DTZ001 - that is what is tried
+            {"created_before": datetime(2026, 1, 1)},  # noqa: DTZ001
         ],
         ids=str,
     )

@@ -8,11 +8,17 @@ from collections.abc import Callable
 
 import pytest
 
-from spectra.domain import Job, JobState
+from spectra.domain import Effect, Job, JobState
 from spectra.errors import JobConflictError, TenantBusyError
 from spectra.ports.job_store import JobStore
 from spectra.testing.contracts.calls import at_once
 from spectra.testing.samples import aborted, after, claimed, completed, export, failed, settled
+
+ENDS = (Effect.NONE, Effect.APPLIED, Effect.UNKNOWN)
+
+
+def _aborted_with(effect: Effect, job: Job) -> Job:
+    return settled(aborted(job), effect=effect)
 
 
 class PlacePromises:
@@ -47,8 +53,32 @@ class PlacePromises:
         job = store.replace(job, job.reschedule(at=after(6), due_at=after(7)))
         store.replace(job, job.reclaim(at=after(8), worker="v", until=after(90)), limit=1)
         self.take(store, "b", limit=2)
+        with pytest.raises(TenantBusyError):
+            self.take(store, "c", limit=2)
 
-    @pytest.mark.parametrize("end", [completed, failed, lambda job: settled(aborted(job))])
+    def test_js4_a_limit_that_was_lowered_lets_nobody_in(self, store: JobStore) -> None:
+        held = [self.take(store, job_id, limit=3) for job_id in "abc"]
+        waiting = store.add(export("d")).job
+        for limit in (1, 2, 3):
+            with pytest.raises(TenantBusyError):
+                store.replace(waiting, claimed(waiting), limit=limit)
+        for job in held:
+            store.replace(job, completed(job))
+        store.replace(waiting, claimed(waiting), limit=1)
+
+    def test_js4_only_who_enters_needs_a_place(self, store: JobStore) -> None:
+        without = store.add(export("a")).job
+        without = store.replace(without, claimed(without))
+        self.take(store, "b", limit=1)
+        waiting = store.add(export("c")).job
+        assert store.replace(without, completed(without), limit=1).state is JobState.JOB_COMPLETE
+        assert store.replace(waiting, aborted(waiting), limit=1).state is JobState.ABORTED
+
+    @pytest.mark.parametrize(
+        "end",
+        [completed, failed, *(functools.partial(_aborted_with, effect) for effect in ENDS)],
+        ids=["completed", "failed", *ENDS],
+    )
     def test_js4_the_end_of_the_execution_gives_the_place_back(
         self, store: JobStore, end: Callable[[Job], Job]
     ) -> None:
@@ -82,6 +112,13 @@ class PlacePromises:
         self.take(store, "a", limit=1)
         with pytest.raises(JobConflictError):
             store.replace(old, claimed(old), limit=1)
+
+    def test_js4_who_is_refused_takes_no_place(self, store: JobStore) -> None:
+        old = store.add(export("z")).job
+        store.replace(old, aborted(old))
+        with pytest.raises(JobConflictError):
+            store.replace(old, claimed(old), limit=1)
+        self.take(store, "a", limit=1)
 
     def test_js4_exactly_however_many_race(self, store: JobStore) -> None:
         jobs = [store.add(export(f"j{n}")).job for n in range(8)]

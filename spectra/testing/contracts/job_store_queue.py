@@ -39,6 +39,8 @@ from spectra.testing.samples import (
     uploaded,
 )
 
+MANY = 110  # more than a page of some backends
+
 
 class QueuePromises(Contract):
     """See `JobStoreContract`."""
@@ -72,6 +74,14 @@ class QueuePromises(Contract):
         self.agree(lambda: [*store.due(after(61), limit=10)], [])
         store.delete("t", "j")
         self.agree(lambda: [*store.due(after(9 * DAY), limit=10)], [])
+
+    def test_js6_what_has_to_be_settled_is_due_at_once(self, store: JobStore) -> None:
+        job = store.add(export()).job
+        job = store.replace(job, claimed(job))
+        job = store.replace(job, aborted(job))
+        self.agree(lambda: [*store.due(after(2), limit=10)], [job])
+        self.agree(lambda: [*store.due(after(2), limit=10, tenant_id="t")], [job])
+        assert [*store.due(after(2), limit=10, tenant_id="nobody")] == []
 
     def test_js6_at_most_so_many_of_one_tenant(self, store: JobStore) -> None:
         for n in range(9):
@@ -109,6 +119,14 @@ class QueuePromises(Contract):
 
         for _ in range(3):
             self.agree(reached, {f"t{n}" for n in range(tenants)})
+
+    def test_js6_a_call_gives_as_many_as_it_may(self, store: JobStore) -> None:
+        names = [f"j{n:03}" for n in range(MANY)]
+        for n, name in enumerate(names):
+            store.add(export(name, at=n / 1000))
+        for tenant_id in (None, "t"):
+            asked: dict[str, Any] = {"limit": 1_000, "per_tenant": 1_000, "tenant_id": tenant_id}
+            self.agree(lambda: ids(store.due(after(9), **asked)), names)  # noqa: B023 - called at once
 
     def test_js6_nothing_is_lost(self, store: JobStore) -> None:
         for n in range(40):
@@ -162,6 +180,9 @@ class QueuePromises(Contract):
             assert store.find("t", **asked).jobs == (other,)
             assert store.find("t", **asked).next_cursor is None
         self.agree(lambda: sorted(ids(store.due(clock.instant, limit=9))), ["a", "b"])
+        store.delete("t", "a")
+        self.agree(lambda: ids(store.due(clock.instant, limit=9)), ["b"])
+        assert store.add(export("a")).job.version == 1
 
     def test_js7_its_key_is_free_and_stays_with_the_next(self, store: JobStore, clock: ManualClock) -> None:
         job = store.add(export("a", idempotency_key="k")).job
@@ -223,16 +244,35 @@ class QueuePromises(Contract):
         wanted = Backlog(waiting=3, running=1, oldest_due_at=after(0), by_tenant={"t": (3, 0), "u": (0, 1)})
         self.agree(lambda: store.backlog(after(2)), wanted)
 
+    def test_js8_who_waits_longest_is_not_who_runs(self, store: JobStore) -> None:
+        job = store.add(export("r", at=1)).job
+        store.replace(job, claimed(job))
+        store.add(export("w", at=90))
+        wanted = Backlog(waiting=1, running=1, oldest_due_at=after(90), by_tenant={"t": (1, 1)})
+        self.agree(lambda: store.backlog(after(99)), wanted)
+
+    def test_js8_more_than_a_page_of_a_backend(self, store: JobStore) -> None:
+        for n in range(MANY):
+            store.add(export(f"j{n:03}"))
+        self.agree(lambda: len(store.live(limit=1_000).jobs), MANY)
+        found = store.backlog(after(9))
+        assert found.waiting <= MANY
+        if found.complete:
+            wanted = Backlog(waiting=MANY, running=0, oldest_due_at=after(0), by_tenant={"t": (MANY, 0)})
+            self.agree(lambda: store.backlog(after(9)), wanted)
+
     # ---- JS9: deleting, closing, nonsense -----------------------------------------------------------------
 
     def test_js9_delete_is_silent_if_there_is_none(self, store: JobStore) -> None:
-        store.add(export())
+        for tenant, job_id in (("t", "j"), ("t", "j2"), ("t", "j-2"), ("u", "j")):
+            store.add(export(job_id, tenant))
         store.delete("t", "x")
-        store.delete("u", "j")
-        assert ids(store.find("t").jobs) == ["j"]
+        store.delete("v", "j")
+        assert sorted(ids(store.find("t").jobs)) == ["j", "j-2", "j2"]
         store.delete("t", "j")
         store.delete("t", "j")
-        assert store.find("t").jobs == ()
+        assert sorted(ids(store.find("t").jobs)) == ["j-2", "j2"]
+        assert ids(store.find("u").jobs) == ["j"]
         assert store.add(load()).job.version == 1
 
     def test_js9_data_outlive_close(self, store: JobStore, other: JobStore) -> None:
@@ -261,9 +301,13 @@ class QueuePromises(Contract):
                 call()
 
     @pytest.mark.parametrize("asked", [{"limit": 0}, {"limit": 1001}, {"limit": 1, "per_tenant": 0}], ids=str)
-    def test_js9_what_makes_no_sense_is_refused(self, store: JobStore, asked: dict[str, Any]) -> None:
-        with pytest.raises(InvalidSpecError):
-            store.due(after(0), **asked)
+    def test_js9_a_queue_of_no_size_is_refused(self, store: JobStore, asked: dict[str, Any]) -> None:
+        for tenant_id in (None, "t"):
+            with pytest.raises(InvalidSpecError):
+                store.due(after(0), tenant_id=tenant_id, **asked)
+        if "per_tenant" not in asked:
+            with pytest.raises(InvalidSpecError):
+                store.live(**asked)
 
     def test_js9_an_instant_without_a_time_zone_is_refused(self, store: JobStore) -> None:
         local = after(0).replace(tzinfo=None)

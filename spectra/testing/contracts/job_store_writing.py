@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
+from collections.abc import Callable
+from decimal import Decimal
 
 import pytest
 
@@ -39,6 +41,12 @@ EVERY_KIND = [
     failed(claimed(export())),
     aborted(claimed(export())),
     rich(),
+]
+
+LARGE = [
+    export(query="select '" + "x" * 60_000 + "€" * 14_000 + "'"),
+    export(parameters={f"p{n}": "\x01" * 900 for n in range(20)}),
+    export(parameters={"whole": 2**53 + 1, "huge": -(10**40) - 7, "exact": Decimal("0." + "123456789" * 5)}),
 ]
 
 
@@ -78,6 +86,19 @@ class WritingPromises:
             with pytest.raises(JobNotFoundError):
                 store.get(tenant, job_id)
 
+    @pytest.mark.parametrize("job", LARGE, ids=["statement", "parameters", "numbers"])
+    def test_js1_whatever_the_domain_lets_pass_is_kept(self, store: JobStore, job: Job) -> None:
+        job = store.add(job).job
+        job = store.replace(job, claimed(job))
+        assert store.get("t", "j") == job
+
+    def test_js1_ids_that_look_alike_are_not_one(self, store: JobStore) -> None:
+        names = [(tenant, job) for tenant in ("t", "T") for job in ("a", "A")]
+        names += [pair for mark in "-._" for pair in ((f"t{mark}a", "b"), ("t", f"a{mark}b"))]
+        names += [("ta", "b"), ("t", "ab"), ("1", "01"), ("01", "1"), ("10", "1"), ("x" * 128, "y" * 128)]
+        jobs = [store.add(export(job_id, tenant)).job for tenant, job_id in names]
+        assert [store.get(*name) for name in names] == jobs
+
     def test_js1_other_threads_see_a_finished_write(self, store: JobStore) -> None:
         job = store.add(export()).job
         job = store.replace(job, claimed(job))
@@ -92,6 +113,17 @@ class WritingPromises:
             store.replace(old, aborted(old))
         assert caught.value.job == now == store.get("t", "j")
         assert caught.value.expected_version == 1
+
+    @pytest.mark.parametrize("end", [completed, failed, aborted])
+    def test_js2_what_has_ended_is_not_written_over(self, store: JobStore, end: Callable[[Job], Job]) -> None:
+        old = store.add(export()).job
+        old = store.replace(old, claimed(old))
+        now = store.replace(old, end(old))
+        for late in (completed, failed, aborted):
+            with pytest.raises(JobConflictError) as caught:
+                store.replace(old, late(old, at=9))
+            assert caught.value.job == now
+        assert store.get("t", "j") == now
 
     def test_js2_a_version_from_the_future_is_a_conflict(self, store: JobStore) -> None:
         old = store.add(export()).job
@@ -164,7 +196,11 @@ class WritingPromises:
 
     def test_js3_another_request_is_refused(self, store: JobStore) -> None:
         store.add(export("a", idempotency_key="k"))
-        for other in (export("b", idempotency_key="k", query="select 2"), load("b", idempotency_key="k")):
+        for other in (
+            export("b", idempotency_key="k", query="select 2"),
+            load("b", idempotency_key="k"),
+            export("b", idempotency_key="k", retry_of="an-older-one"),
+        ):
             with pytest.raises(IdempotencyConflictError) as caught:
                 store.add(other)
             assert (caught.value.key, caught.value.job_id) == ("k", "a")
@@ -174,7 +210,9 @@ class WritingPromises:
     def test_js3_keys_belong_to_a_tenant(self, store: JobStore) -> None:
         store.add(export("a", idempotency_key="k"))
         assert not store.add(export("a", "other", idempotency_key="k", query="select 2")).replayed
-        assert not store.add(export("b", idempotency_key="K", query="select 2")).replayed
+        # Collations make one of these; they are the keys of different requests.
+        for number, key in enumerate(("K", "k ", " k", "ḱ", "k\u0301", "x" * 255, "x" * 254)):
+            assert not store.add(export(f"b{number}", idempotency_key=key, query=f"select {number}")).replayed
 
     def test_js3_a_refused_add_does_not_use_the_key_up(self, store: JobStore) -> None:
         store.add(export("a"))

@@ -75,6 +75,9 @@ class LinkPromises(Contract):
         assert harness.fetch(link) == b"data"
         put(b"later")
         assert harness.fetch(link) == b"later"
+        store.delete(location)
+        with pytest.raises(REFUSED):
+            harness.fetch(link)
 
     def test_rs2_two_links_are_two_objects(
         self, harness: ResultStoreHarness, store: ResultStore, put: Put, clock: Clock

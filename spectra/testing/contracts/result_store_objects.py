@@ -6,6 +6,7 @@ import io
 import itertools
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -96,6 +97,29 @@ class ObjectPromises(Contract):
             thread.join()
         assert read(store, location) in bodies
 
+    def test_rs1_who_looks_meanwhile_sees_the_old_or_the_new(self, store: ResultStore, put: Put) -> None:
+        location, source = put(b"a" * 40_000), put(b"b" * 50_000, name="source")
+        etag = store.stat(source).etag
+        whole = {(b"a", 40_000), (b"b", 50_000)}
+        seen: set[tuple[bytes, int]] = set()
+        done = threading.Event()
+
+        def look() -> None:
+            while not done.is_set():
+                data = read(store, location)
+                seen.add((data[:1], len(data)))
+
+        with ThreadPoolExecutor(1) as pool:
+            looking = pool.submit(look)
+            try:
+                for _ in range(5 if self.profile == "slow" else 40):
+                    put(b"a" * 40_000)
+                    store.copy(source, location, if_etag=etag)
+            finally:
+                done.set()
+            looking.result()
+        assert seen <= whole
+
     def test_rs1_the_etag_tells_contents_apart(self, store: ResultStore, put: Put) -> None:
         etags = [store.stat(put(b"%04d" % number)).etag for number in range(20)]
         assert all(one != other for one, other in itertools.pairwise(etags))
@@ -159,11 +183,11 @@ class ObjectPromises(Contract):
         thread.start()
         try:
             for _ in range(10 if self.profile == "slow" else 60):
-                seen = store.stat(source)
                 try:
+                    seen = store.stat(source)
                     info = store.copy(source, target, if_etag=seen.etag)
-                except UploadChangedError:
-                    continue
+                except (UploadChangedError, ObjectNotFoundError):
+                    continue  # that it was never missing is RS1
                 data = read(store, target)
                 assert info.bytes == seen.bytes == len(data)
                 assert len(set(data)) == 1
@@ -186,13 +210,13 @@ class ObjectPromises(Contract):
                 call()
 
     def test_rs7_jobs_by_their_newest_file(self, store: ResultStore, put: Put, clock: Clock) -> None:
-        put(b"x", job="old")
-        put(b"x", job="touched")
+        put(b"x", job="old", area=Area.INPUT)
+        put(b"x", job="touched", area=Area.FAILED)
         clock.sleep(2)
         middle = clock.now()
         clock.sleep(2)
         put(b"x", job="touched", area=Area.INPUT)
-        put(b"x", job="new")
+        put(b"x", job="new", area=Area.UPLOAD)
         assert everything_of(store.jobs, older_than=middle) == [("acme", "old")]
         later = clock.now() + timedelta(hours=1)
         assert sorted(everything_of(store.jobs, older_than=later)) == [
@@ -214,6 +238,7 @@ class ObjectPromises(Contract):
 
     def test_rs7_a_closed_store_publishes_nothing(self, store: ResultStore, put: Put) -> None:
         location = put(b"data")
+        etag = store.stat(location).etag
         with pytest.raises(ClosedError), store.open_write(location) as writer:
             writer.write(b"late")
             store.close()
@@ -222,6 +247,8 @@ class ObjectPromises(Contract):
         for call in (
             lambda: store.stat(location),
             lambda: store.open_read(location),
+            lambda: store.open_write(location).__enter__(),
+            lambda: store.copy(location, f"{location}2", if_etag=etag),
             lambda: store.delete(location),
             lambda: store.jobs(older_than=until),
             lambda: store.download_link(location, filename="a", expires_at=until),

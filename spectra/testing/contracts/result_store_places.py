@@ -67,6 +67,13 @@ class PlaceOfFilesPromises(Contract):
         with pytest.raises(InvalidSpecError):
             store.location("t", "j", Area.RESULTS, attempt)
 
+    def test_rs3_areas_are_the_four_and_hold_the_attempts(self, store: ResultStore) -> None:
+        for area in ("elsewhere", "../input", "", 7):
+            with pytest.raises(InvalidSpecError):
+                store.location("t", "j", area)  # type: ignore[arg-type] # that is what is tried
+        with pytest.raises(InvalidSpecError):
+            store.location("t", "j", None, 1)
+
     @pytest.mark.parametrize(
         "ending",
         [
@@ -158,6 +165,16 @@ class PlaceOfFilesPromises(Contract):
                 assert left() == every
         rest = {("t", "j-2"), ("t", "j2"), ("t2", "j"), ("t2", "j-2"), ("t2", "j2")}
         assert set(everything_of(store.jobs, older_than=FOREVER)) == rest
+
+    def test_rs4_of_a_job_nothing_stays(self, store: ResultStore) -> None:
+        folders = [store.location("t", "j", area, attempt) for area in Area for attempt in (None, 1)]
+        for folder in folders:
+            with store.open_write(f"{folder}data") as writer:
+                writer.write(b"x")
+        store.delete(store.location("t", "j"))
+        for folder in folders:
+            with pytest.raises(ObjectNotFoundError):
+                store.stat(f"{folder}data")
 
     def test_rs4_any_number_of_objects(self, store: ResultStore) -> None:
         # S3 deletes and lists a thousand at a time.

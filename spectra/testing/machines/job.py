@@ -56,7 +56,8 @@ class JobMachine(RuleBasedStateMachine):
 
     - `begin`, which makes the job by whatever way you have;
     - `perform`, which brings an event about and returns the job afterwards;
-    - `legal_events`, if your interface lets fewer through than the domain does;
+    - `legal_events`, if your interface lets fewer through than the domain does, or more: what has happened
+      already it may take for done, and then returns the job as it is;
     - `refusal`, the exceptions by which yours refuses the others;
     - `on_event`, which is called after every event that happened, to look at what you keep.
 
@@ -81,7 +82,7 @@ class JobMachine(RuleBasedStateMachine):
         return Job.new(tenant_id="t", job_id="j", spec=spec, at=self.now, retention=RETENTION)
 
     def legal_events(self, job: Job) -> Collection[str]:
-        """The events that can happen to *job* now."""
+        """The events that are not refused now: each happens, or leaves *job* as it is."""
         legal = {event for state, event, _ in EDGES if state == job.state}
         return legal | set(WITHIN) if job.state == "InProgress" else legal
 

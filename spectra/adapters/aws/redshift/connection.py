@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from spectra.adapters.aws.redshift.channel import Described, StatementError, nothing
-from spectra.errors import MissingExtraError
+from spectra.errors import MissingExtraError, SpectraError
 
 __all__ = ["Connection", "driver"]
 
@@ -75,7 +75,8 @@ class Connection:
             if not self.broken:
                 with contextlib.suppress(Exception):
                     self.run("ROLLBACK")
-            if isinstance(exc, driver().Error | OSError):
+            # What *check* raises is the caller's own, though a `QueryTimeoutError` is an `OSError` too.
+            if isinstance(exc, driver().Error | OSError) and not isinstance(exc, SpectraError):
                 raise StatementError(at) from exc
             raise
         return found
