@@ -1,4 +1,4 @@
-"""What is asked for is allowed, and what is allowed is asked for."""
+"""Whole jobs of a host and a worker: what is asked for is allowed, and the reverse; what is written expires."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from datetime import timedelta
 import pytest
 
 from spectra import LoadSpec
+from spectra.adapters.aws.dynamodb.table import create_table
 from spectra.adapters.aws.infrastructure import Infrastructure, template
+from spectra.adapters.aws.infrastructure.bucket import create_bucket, matching, rules
 from spectra.settings import Settings
 from tests.infrastructure import house as houses
 from tests.infrastructure.house import ME, House
@@ -25,9 +27,6 @@ UNSEEN = {
 @pytest.fixture(scope="module")
 def run(local_dynamodb, local_s3, redshift):
     """Everything that hosts and workers do, done once."""
-    from spectra.adapters.aws.dynamodb.table import create_table
-    from spectra.adapters.aws.infrastructure.bucket import create_bucket
-
     infrastructure = Infrastructure(
         prefix=PREFIX, warehouse="cluster", login="user", settings=Settings(queue_timeout_hours=24.0)
     )
@@ -103,3 +102,70 @@ def test_redshift_is_allowed_what_it_does(run) -> None:
     assert missing == set()
     # The local Redshift does not read back what it has written.
     assert idle == {("s3:GetObject", f"arn:aws:s3:::policies/{PREFIX}*/results/*")}
+
+
+# ---- what is written ----------------------------------------------------------------------------------
+
+
+def written(run):
+    """Keys of everything that was ever put into the bucket."""
+    house, of_redshift, *_ = run
+    asked = house.host_calls.asked | house.worker_calls.asked | of_redshift.asked
+    begin = "arn:aws:s3:::policies/"
+    return {arn.removeprefix(begin) for action, arn, _ in asked if action == "s3:PutObject"}
+
+
+def test_every_kind_of_file_was_written(run) -> None:
+    keys = written(run)
+    assert run[3] <= keys
+    kinds = {(key.split("/")[4], key.split("/")[-1].partition(".")[0]) for key in keys}
+    names = {name for area, name in kinds if area != "input"}
+    assert {area for area, _ in kinds} == {"upload", "input", "results", "failed"}
+    # A new kind of file belongs here, so that somebody thinks of its age.
+    assert {name for name in names if not name.startswith(("part", "0"))} == {
+        "data",
+        "manifest",
+        "results-manifest",
+        "failed-records",
+        "failed_records-manifest",
+        "rejected-input",
+        "unprocessed-records",
+        "unprocessed_records-manifest",
+        "numbered",
+    }
+
+
+def test_every_file_is_removed_by_exactly_one_rule(run) -> None:
+    infrastructure = run[2]
+    for key in written(run):
+        assert [rule.name for rule in matching(infrastructure, key)] == ["spectra-expired"], key
+    for others in ("other/file", "spectra/of-others/acme/job/results/x", "acme/job/results/~1/x"):
+        assert matching(infrastructure, others) == ()
+
+
+def test_the_bucket_of_the_tests_has_these_rules(local_s3) -> None:
+    infrastructure = Infrastructure(
+        prefix=PREFIX, settings=Settings(queue_timeout_hours=24.0), origins=("https://app.example.com",)
+    )
+    client = local_s3.client()
+    lacking = create_bucket(client, "with-rules", infrastructure)
+    assert set(lacking) <= {"put_public_access_block"}
+    told = client.get_bucket_lifecycle_configuration(Bucket="with-rules")["Rules"]
+    assert sorted(told, key=lambda rule: rule["ID"], reverse=True) == [
+        rule.call() for rule in rules(infrastructure)
+    ]
+    resources = template(infrastructure)["Resources"]["Bucket"]["Properties"]["LifecycleConfiguration"]
+    assert resources["Rules"] == [
+        {"Id": "spectra-unfinished", "Status": "Enabled", "Prefix": PREFIX,
+         "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 2}},
+        {"Id": "spectra-expired", "Status": "Enabled", "Prefix": PREFIX, "ExpirationInDays": 11},
+    ]  # fmt: skip
+    (cors,) = client.get_bucket_cors(Bucket="with-rules")["CORSRules"]
+    assert cors["AllowedOrigins"] == ["https://app.example.com"]
+    client.delete_bucket(Bucket="with-rules")
+
+
+def test_nothing_is_left_when_retention_has_ended(run) -> None:
+    house, *_, left, jobs = run
+    assert {key for key in left if any(job.job_id in key for job in jobs)} == set()
+    assert left == set()

@@ -9,7 +9,7 @@ import attrs
 
 from spectra.adapters.aws.infrastructure.bucket import OWNERSHIP, PRIVATE
 from spectra.adapters.aws.infrastructure.definition import Infrastructure
-from spectra.adapters.aws.infrastructure.findings import Finding, Findings
+from spectra.adapters.aws.infrastructure.findings import ABSENT, Finding, Findings
 
 __all__ = ["check_bucket"]
 
@@ -23,7 +23,7 @@ def check_bucket(client: Any, name: str, infrastructure: Infrastructure) -> tupl
     there = found.ask(f"the bucket {name}", client.head_bucket, absent=("404", "NoSuchBucket"), Bucket=name)
     if there is None:
         return found.all()
-    if not there:
+    if there is ABSENT:
         return found.error(f"there is no bucket {name}", f"{_DEPLOY}, or check SPECTRA_S3_BUCKET_NAME").all()
     _access(found, client, name)
     _encryption(found, client, name)

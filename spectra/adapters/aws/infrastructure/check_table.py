@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from spectra.adapters.aws.dynamodb.layout import INDEX
 from spectra.adapters.aws.dynamodb.table import TABLE, TTL_ATTRIBUTE
-from spectra.adapters.aws.infrastructure.findings import Finding, Findings
+from spectra.adapters.aws.infrastructure.findings import ABSENT, Finding, Findings
 
 __all__ = ["check_table", "stream_of"]
 
@@ -29,7 +29,7 @@ def check_table(client: Any, name: str) -> tuple[Finding, ...]:
     )
     if answer is None:
         return found.all()
-    if not answer:
+    if answer is ABSENT:
         return found.error(
             f"there is no table {name}", f"{_DEPLOY}, or check SPECTRA_DYNAMODB_TABLE_NAME and the region"
         ).all()

@@ -11,7 +11,10 @@ import attrs
 from spectra.adapters.aws.s3.errors import code_of
 from spectra.errors import MissingExtraError
 
-__all__ = ["Finding", "Findings", "Severity"]
+__all__ = ["ABSENT", "Finding", "Findings", "Severity"]
+
+ABSENT: Final[dict[str, Any]] = {}
+"""The answer about what is not there."""
 
 _UNASKABLE: Final = {
     "NotImplemented": "its server does not have this call",
@@ -81,8 +84,8 @@ class Findings:
     ) -> dict[str, Any] | None:
         """The answer of a boto3 client's *call* about *what*.
 
-        An empty one where the answer is one of the codes in *absent*; None, and a finding, where there is no
-        answer at all.
+        `ABSENT`, which is empty, where the answer is one of the codes in *absent*; None, and a finding, where
+        there is no answer at all.
         """
         try:
             import botocore.exceptions as told
@@ -93,7 +96,7 @@ class Findings:
         except told.ClientError as exc:
             code = code_of(exc)
             if code in absent:
-                return {}
+                return ABSENT
             self.unknown(what, _UNASKABLE.get(code, code))
         except told.BotoCoreError as exc:
             self.unknown(what, type(exc).__name__)
