@@ -96,6 +96,39 @@ def test_a_worker_is_allowed_what_it_does_and_no_more(run) -> None:
     assert missing_and_idle(policy(infrastructure, "WorkerPolicy"), house.worker_calls) == (set(), set())
 
 
+def test_counting_both_ways_finds_both(run) -> None:
+    house, _, infrastructure, *_ = run
+    narrow, wide = policy(infrastructure, "HostPolicy"), policy(infrastructure, "HostPolicy")
+    narrow.statements = [one for one in narrow.statements if one[0] != "Due"]
+    wide.statements.append(("More", ["s3:GetObject"], ["arn:aws:s3:::policies/elsewhere/*"], {}))
+    missing, _ = missing_and_idle(narrow, house.host_calls)
+    assert missing == {("dynamodb:Query", f"{TABLE}policies/index/due")}
+    _, idle = missing_and_idle(wide, house.host_calls)
+    assert idle == {("s3:GetObject", "arn:aws:s3:::policies/elsewhere/*")}
+
+
+@pytest.mark.parametrize("name", ["HostPolicy", "WorkerPolicy", "RedshiftPolicy"])
+def test_nobody_reaches_beyond_the_prefix(run, name) -> None:
+    allowed = policy(run[2], name).allowing
+    for action in ("s3:GetObject", "s3:PutObject", "s3:DeleteObject"):
+        for key in ("x", "others/acme/job/input/x", "spectra/of-others/acme/job/results/x"):
+            assert not allowed((action, f"arn:aws:s3:::policies/{key}", None))
+        assert not allowed((action, f"arn:aws:s3:::others/{PREFIX}acme/job/input/x", None))
+    assert not allowed(("s3:ListBucket", "arn:aws:s3:::policies", "spectra/of-others/"))
+    assert allowed(("s3:ListBucket", "arn:aws:s3:::policies", f"{PREFIX}acme/job/"))
+    # So that a missing object is told from a forbidden one.
+    assert allowed(("s3:ListBucket", "arn:aws:s3:::policies", None))
+
+
+def test_a_worker_cannot_touch_uploads_nor_a_host_results(run) -> None:
+    worker, host = policy(run[2], "WorkerPolicy"), policy(run[2], "HostPolicy")
+    of = lambda area: f"arn:aws:s3:::policies/{PREFIX}acme/job/{area}/x"  # noqa: E731
+    assert not worker.allowing(("s3:PutObject", of("input"), None))
+    assert not worker.allowing(("s3:GetObject", of("upload"), None))
+    assert not host.allowing(("s3:PutObject", of("results"), None))
+    assert not {action for action, _ in host.pairs() if action.startswith("redshift")}
+
+
 def test_redshift_is_allowed_what_it_does(run) -> None:
     _, recorder, infrastructure, *_ = run
     missing, idle = missing_and_idle(policy(infrastructure, "RedshiftPolicy"), recorder)

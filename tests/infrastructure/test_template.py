@@ -101,7 +101,7 @@ def test_aws_has_no_resource_type_for_what_is_allowed_anywhere() -> None:
 @pytest.mark.parametrize("name", VARIANTS)
 def test_what_is_kept_outlives_the_stack(name) -> None:
     resources = template(VARIANTS[name])["Resources"]
-    for kept in ("Table", "Bucket"):
+    for kept in ("Table", "Bucket", "BucketPolicy"):
         assert resources[kept]["DeletionPolicy"] == resources[kept]["UpdateReplacePolicy"] == "Retain"
     table = resources["Table"]["Properties"]
     assert table["DeletionProtectionEnabled"]

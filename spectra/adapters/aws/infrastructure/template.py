@@ -37,6 +37,8 @@ def template(infrastructure: Infrastructure, *, alarms: Sequence[Alarm] = ALARMS
             "Bucket": bucket(infrastructure, {"Ref": "BucketName"}),
             "BucketPolicy": {
                 "Type": "AWS::S3::BucketPolicy",
+                "DeletionPolicy": "Retain",
+                "UpdateReplacePolicy": "Retain",
                 "Properties": {
                     "Bucket": {"Ref": "Bucket"},
                     "PolicyDocument": bucket_policy(
