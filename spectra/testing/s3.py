@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import secrets
 import shutil
 import socket
 import subprocess
@@ -62,6 +63,8 @@ class LocalS3:
         config.write_text(json.dumps(identity))
         # A bucket begins with one volume, and not with seven: many small ones fit on any disk.
         (folder / "master.toml").write_text("[master.volume_growth]\ncopy_1 = 1\n")
+        # Buckets may ask for encryption by default; it needs a key to encrypt its keys with.
+        (folder / "security.toml").write_text(f'[s3.sse]\nkek = "{secrets.token_hex(32)}"\n')
         port, *others = _ports(9)
         names = (
             "master.port",

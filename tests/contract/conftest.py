@@ -43,8 +43,12 @@ def local_s3():
 
 @pytest.fixture(scope="session")
 def bucket(local_s3):
-    """A bucket of this session's own."""
-    return local_s3.create_bucket("spectra-tests")
+    """A bucket of this session's own, as it is deployed."""
+    from spectra.adapters.aws.infrastructure import Infrastructure
+    from spectra.adapters.aws.infrastructure.bucket import create_bucket
+
+    create_bucket(local_s3.client(), "spectra-tests", Infrastructure())
+    return "spectra-tests"
 
 
 @pytest.fixture(scope="session")

@@ -82,6 +82,11 @@ CREATE VIEW pg_catalog.stv_recents AS
         start_time AS starttime, username::char(50) AS user_name, database_name::char(50) AS db_name,
         query_text::char(600) AS query, CASE WHEN end_time IS NULL THEN session_id ELSE -1 END AS pid
     FROM redshift_local.queries WHERE redshift_local.seen(start_time) AND redshift_local.mine(user_id);
+CREATE VIEW pg_catalog.stv_db_isolation_level AS
+    SELECT datname::char(128) AS db_name,
+        CASE current_setting('default_transaction_isolation')
+            WHEN 'serializable' THEN 'Serializable' ELSE 'Snapshot Isolation' END::char(20) AS isolation_level
+    FROM pg_database WHERE datallowconn;
 CREATE FUNCTION pg_catalog.getdate() RETURNS timestamp STABLE LANGUAGE sql
     AS $$ SELECT date_trunc('second', clock_timestamp() AT TIME ZONE 'UTC') $$;
 CREATE FUNCTION pg_catalog.json_parse(text) RETURNS json IMMUTABLE STRICT LANGUAGE sql AS $$ SELECT $1::json $$;

@@ -1,0 +1,106 @@
+"""The page says what is deployed, and its examples run."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from spectra.adapters.aws.infrastructure import Infrastructure, rendered
+from spectra.adapters.aws.infrastructure.pages import alarms_table, permissions_table
+from spectra.settings import Settings
+
+PAGE = Path(__file__).parents[2] / "docs" / "aws-infrastructure.md"
+TABLES = {"permissions": lambda: permissions_table(Infrastructure(prefix="spectra/")), "alarms": alarms_table}
+
+
+def write_tables() -> None:
+    """Bring the page up to date: ``python -m tests.infrastructure.test_pages``."""
+    text = PAGE.read_text()
+    for name, table in TABLES.items():
+        before, rest = text.split(f"<!-- {name} -->\n")
+        text = f"{before}<!-- {name} -->\n{table()}<!-- /{name} -->" + rest.split(f"<!-- /{name} -->")[1]
+    PAGE.write_text(text)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_the_tables_are_what_is_deployed(name) -> None:
+    told = PAGE.read_text().split(f"<!-- {name} -->\n")[1].split(f"<!-- /{name} -->")[0]
+    assert told == TABLES[name](), "run: python -m tests.infrastructure.test_pages"
+
+
+def examples():
+    return [part.split("```")[0] for part in PAGE.read_text().split("```python\n")[1:]]
+
+
+def test_the_first_example(capsys) -> None:
+    exec(compile(examples()[0], "docs/aws-infrastructure.md", "exec"), {})
+    assert (
+        capsys.readouterr().out.strip()
+        == rendered(
+            Infrastructure(
+                settings=Settings(queue_timeout_hours=72.0),
+                bucket_name="my-bucket",
+                prefix="spectra/",
+                code="image",
+            )
+        ).strip()
+    )
+
+
+def test_the_check_of_the_page(monkeypatch, local_dynamodb, local_s3, redshift, capsys) -> None:
+    import boto3
+    from botocore.stub import Stubber
+
+    real = boto3.client("lambda", aws_access_key_id="x", aws_secret_access_key="x", region_name="us-east-1")
+    made = {
+        "dynamodb": local_dynamodb.client(),
+        "s3": local_s3.client(),
+        "redshift-data": redshift.data_client(),
+        "lambda": real,
+    }
+    monkeypatch.setattr(boto3, "client", made.__getitem__)
+    code = examples()[1].replace('"WorkgroupName": "…"', '"ClusterIdentifier": "local"')
+    code = code.replace('"SecretArn": "…"', '"DbUser": "spectra"')
+    with Stubber(real):
+        exec(compile(code, "docs/aws-infrastructure.md", "exec"), {})
+    assert capsys.readouterr().out.splitlines()[:4] == [
+        "error: table: there is no table spectra-jobs; "
+        "deploy the template, or check SPECTRA_DYNAMODB_TABLE_NAME and the region",
+        "error: bucket: there is no bucket my-bucket; deploy the template, or check SPECTRA_S3_BUCKET_NAME",
+        "unknown: functions: the stream's mapping could not be looked at: no stream of the table was found",
+        "note: redshift: its isolation level is Serializable: loads into tables that others read and write in one "
+        "transaction may be begun again; SNAPSHOT spares that",
+    ]
+
+
+def test_idle_runs_cost_what_the_page_says(local_dynamodb) -> None:
+    from spectra import Spectra
+    from spectra.adapters.aws.dynamodb import DynamoDBJobStore
+    from spectra.adapters.aws.dynamodb.table import create_table
+    from spectra.adapters.memory import MemoryExecutor, MemoryResultStore
+
+    client = local_dynamodb.client()
+    create_table(client, "idle")
+    asked = []
+    client.meta.events.register(
+        "provide-client-params",
+        lambda params, model, **_: asked.append((model.name, params.get("ConsistentRead"))),
+    )
+    results = MemoryResultStore()
+    with Spectra(
+        job_store=DynamoDBJobStore("idle", client=client),
+        executor=MemoryExecutor(results),
+        result_store=results,
+    ) as spectra:
+        assert spectra.worker().run_once() == 0
+    assert asked == [("Query", None)] * 32
+    assert "is 32 queries" in PAGE.read_text()
+    client.delete_table(TableName="idle")
+
+
+if __name__ == "__main__":
+    write_tables()
+    sys.exit(subprocess.call(["git", "diff", "--stat", str(PAGE)]))
