@@ -12,9 +12,10 @@ import pytest
 
 from spectra.adapters.aws.redshift import RedshiftExecutor
 from spectra.adapters.aws.redshift.load_reports import Numbering
+from spectra.adapters.aws.redshift.load_sql import stage_of
 from spectra.adapters.aws.s3 import S3ResultStore
 from spectra.domain import Category, Effect, ExportSpec, Session
-from spectra.errors import BackendUnavailableError, InvalidSpecError
+from spectra.errors import BackendError, BackendUnavailableError, InvalidSpecError
 from spectra.ports import Query, Status
 from spectra.testing.contracts.executor_harness import Trial
 from spectra.testing.redshift import FaultKind
@@ -396,7 +397,7 @@ def test_nothing_of_a_load_is_left_to_who_comes_next(make, trial, redshift, data
         load = trial.task(attrs.evolve(trial.insert(table), **keys), data, session=session)
         executor.start(load)
         until(executor, load, Status.SUCCEEDED, Status.FAILED)
-        for name in ("spectra_stage", "spectra_numbered", "spectra_good"):
+        for name in (stage_of(load.label), "spectra_numbered", "spectra_good"):
             spec = ExportSpec(query=f"select * from {name}")
             export = attrs.evolve(trial.task(spec, session=session), tenant_id="another")
             executor.start(export)
@@ -410,7 +411,9 @@ def test_nothing_of_a_load_is_left_to_who_comes_next(make, trial, redshift, data
 @driver
 @pytest.mark.parametrize("kind", [FaultKind.DISK_FULL, FaultKind.DROP_BEFORE, FaultKind.SESSION_KILLED])
 @pytest.mark.parametrize("times", [1, 3])
-@pytest.mark.parametrize("pattern", ["^SET SESSION AUTHORIZATION DEFAULT", "^RESET query_group", "^DROP TABLE"])
+@pytest.mark.parametrize(
+    "pattern", ["^SET SESSION AUTHORIZATION DEFAULT", "^RESET query_group", "^DROP TABLE"]
+)
 def test_no_one_inherits_a_session_that_could_not_be_left(
     make, trial, redshift, kind, times, pattern
 ) -> None:
@@ -473,10 +476,23 @@ def test_a_connection_that_died_in_the_pool_is_replaced(trial, redshift, monkeyp
 
 
 @driver
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # the driver leaves its socket open
+def test_a_login_that_is_refused_is_told_as_that(trial, redshift) -> None:
+    """Not as a server that is away: the user is locked out after some tries."""
+    with RedshiftExecutor(trial.results, {**redshift.parameters, "password": "wr0ng"}) as executor:
+        with pytest.raises(BackendError, match="password authentication failed") as told:
+            executor.ready()
+        assert not isinstance(told.value, BackendUnavailableError)
+        assert "wr0ng" not in str(told.value)
+
+
+@driver
 def test_no_server_is_a_backend_that_is_unavailable(trial) -> None:
     nowhere = {"host": "127.0.0.1", "port": 1, "database": "dev", "user": "u", "password": "p", "ssl": False}
     with RedshiftExecutor(trial.results, nowhere) as executor:
-        with pytest.raises(BackendUnavailableError):
+        with pytest.raises(BackendUnavailableError, match="refused|communication"):
             executor.ready()
         with pytest.raises(BackendUnavailableError):
             executor.start(trial.task(ExportSpec(query="select 1")))
@@ -489,7 +505,10 @@ data_api = pytest.mark.parametrize("make", [by_data_api], indirect=True)
 
 @data_api
 @pytest.mark.parametrize("operation", ["ExecuteStatement", "BatchExecuteStatement", "DescribeStatement"])
-@pytest.mark.parametrize("code", ["ThrottlingException", "ActiveStatementsExceededException"])
+@pytest.mark.parametrize(
+    "code",
+    ["ThrottlingException", "ActiveStatementsExceededException", "ActiveWaitingRequestsExceededException"],
+)
 def test_a_service_that_is_busy_is_asked_again(trial, redshift, operation, code) -> None:
     table = trial.table()
     redshift.data_api.refuse(operation, code, 3)

@@ -34,6 +34,7 @@ _LATER: Final = frozenset(
     {
         "ActiveStatementsExceededException",
         "ActiveSessionsExceededException",
+        "ActiveWaitingRequestsExceededException",
         "ThrottlingException",
         "TooManyRequestsException",
         "InternalServerException",

@@ -139,7 +139,10 @@ class RedshiftExecutor(Executor, QueryRunner):
             return told
         with self._control.ask("spectra:poll") as connection:
             found = evidence.statements(connection, task)
-        if any(one.live for one in found):
+            open_ = any(one.live for one in found) or (
+                isinstance(task.spec, LoadSpec) and evidence.staged(connection, task)
+            )
+        if open_:
             return Execution(status=Status.RUNNING)
         if isinstance(task.spec, ExportSpec):
             ended = self._ended(task, found)
