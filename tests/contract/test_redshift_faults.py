@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -250,6 +251,23 @@ def test_a_load_that_the_server_refuses_changes_nothing(trial, redshift, kind, c
         assert trial.harness.rows(table) == []
 
 
+def test_a_load_tells_how_far_it_is(trial, redshift) -> None:
+    task = trial.task(trial.insert(trial.table()), DATA)
+    redshift.faults.add(FaultKind.DELAY, "^COPY", seconds=1.5)
+    redshift.faults.add(FaultKind.DELAY, '^INSERT INTO "t', seconds=1.5)
+    trial.executor.start(task)
+    seen = []
+    end = time.monotonic() + 60
+    while (execution := trial.executor.poll(task)).status is Status.RUNNING:
+        assert time.monotonic() < end
+        assert execution.progress is not None
+        seen.append((execution.progress.records, execution.progress.percent))
+        time.sleep(0.05)
+    assert execution.status is Status.SUCCEEDED
+    assert seen == sorted(seen)
+    assert (seen[0], seen[-1]) == ((0, 0.0), (50, 80.0))
+
+
 def test_another_process_hears_of_an_applied_load(trial, other) -> None:
     task = trial.task(trial.insert(trial.table(), max_failed_records=2), DATA + "x,y,z\n")
     done = trial.done(task)
@@ -486,6 +504,8 @@ def test_a_login_that_is_refused_is_told_as_that(trial, redshift) -> None:
             executor.ready()
         assert not isinstance(told.value, BackendUnavailableError)
         assert "wr0ng" not in str(told.value)
+    del told
+    gc.collect()
 
 
 @driver
