@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import os
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -516,6 +517,32 @@ def test_no_server_is_a_backend_that_is_unavailable(trial) -> None:
             executor.ready()
         with pytest.raises(BackendUnavailableError):
             executor.start(trial.task(ExportSpec(query="select 1")))
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_an_executor_works_after_a_fork_and_leaves_the_parents_work_alone(trial, redshift) -> None:
+    running = trial.task(ExportSpec(query=trial.endless()))
+    trial.executor.start(running)
+    assert trial.export("select 1 as a").status is Status.SUCCEEDED
+    read, write = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            task = trial.task(ExportSpec(query="select 2 as a"))
+            trial.executor.start(task)
+            execution = trial.executor.poll(task, wait=60)
+            told = f"{execution.status} {trial.executor.poll(running).status}"
+            trial.executor.close()
+            os.write(write, told.encode())
+        finally:
+            os._exit(0)
+    os.close(write)
+    with os.fdopen(read) as answer:
+        assert answer.read() == "succeeded running"
+    os.waitpid(child, 0)
+    assert trial.executor.poll(running, wait=0.5).status is Status.RUNNING
+    assert trial.export("select 3 as a").status is Status.SUCCEEDED
+    assert trial.executor.cancel(running) is Effect.NONE
 
 
 # ---- the service of the Data API --------------------------------------------------------------------

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import random
 import secrets
 import time
@@ -182,6 +183,7 @@ class DataConnections:
     def __init__(self, client: Any, target: Mapping[str, str]) -> None:
         self._made = client
         self._client: Any = None
+        self._process = os.getpid()
         self.target = dict(target)
         self.closed = False
 
@@ -221,7 +223,9 @@ class DataConnections:
 
     def once(self, operation: str, **asked: Any) -> dict[str, Any]:
         """Make one call; what boto3 raises is not translated."""
-        if self._client is None:
+        if self._client is None or self._process != os.getpid():
+            # After a fork the parent's connections are its own.
+            self._process = os.getpid()
             self._client = (
                 self._made() if callable(self._made) and not hasattr(self._made, "meta") else self._made
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections import OrderedDict
@@ -83,11 +84,16 @@ class RedshiftExecutor(Executor, QueryRunner):
         self._loader = Loader(self._ledger, results, options)
         self._queries = Queries(self._connections, self._end_session)
         self._limit = connections
-        self._works: OrderedDict[_Key, tuple[Work, Future[None]]] = OrderedDict()
         self._forgotten: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._closed = False
+        self._begin()
+
+    def _begin(self) -> None:
+        """Have no work and no threads: when it is made, and after a fork, whose threads are the parent's."""
+        self._works: OrderedDict[_Key, tuple[Work, Future[None]]] = OrderedDict()
         self._pool: ThreadPoolExecutor | None = None
         self._lock = threading.Lock()
-        self._closed = False
+        self._process = os.getpid()
 
     def _channels(self, connect: Any, limit: int) -> tuple[Channels, Channels]:
         """Where tasks run, and where they are asked for and cancelled."""
@@ -179,8 +185,8 @@ class RedshiftExecutor(Executor, QueryRunner):
     # ---- ending ---------------------------------------------------------------------------------------
 
     def cancel(self, task: Task, /, *, close_ledger: bool = True) -> Effect:
+        self._alive()
         with self._lock:
-            self._alive()
             entries = [
                 entry
                 for (tenant, job, attempt), entry in self._works.items()
@@ -243,8 +249,8 @@ class RedshiftExecutor(Executor, QueryRunner):
             time.sleep(0.25)
 
     def forget(self, tenant_id: str, job_id: str, /) -> None:
+        self._alive()
         with self._lock:
-            self._alive()
             for key in [k for k in self._works if k[:2] == (tenant_id, job_id)]:
                 if self._works[key][0].done.is_set():
                     del self._works[key]
@@ -276,6 +282,9 @@ class RedshiftExecutor(Executor, QueryRunner):
         return self._queries.run(query)
 
     def close(self) -> None:
+        if self._closed:
+            return
+        self._alive()
         with self._lock:
             if self._closed:
                 return
@@ -299,6 +308,8 @@ class RedshiftExecutor(Executor, QueryRunner):
     def _alive(self) -> None:
         if self._closed:
             raise ClosedError("the Redshift executor")
+        if self._process != os.getpid():
+            self._begin()
 
     def _work(self, task: Task) -> Work | None:
         with self._lock:
