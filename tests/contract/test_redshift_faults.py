@@ -575,7 +575,7 @@ def test_a_service_that_cannot_be_asked_is_not_said_to_have_done_nothing(trial, 
         time.sleep(0.01)
     redshift.data_api.refuse("DescribeStatement", "ThrottlingException", 10_000)
     try:
-        work = trial.executor._work(task)
+        work = trial.executor._works.get(task)
         assert work.done.wait(60)
         assert work.execution.status is Status.LOST
     finally:

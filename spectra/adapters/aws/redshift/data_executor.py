@@ -53,7 +53,7 @@ class RedshiftDataExecutor(RedshiftExecutor):
             with self._control.ask("spectra:poll") as connection:
                 begun = self._service.sent(task.label) or bool(evidence.statements(connection, task))
             if begun:
-                self._submit(task, self._load)
+                self._works.submit(task, self._load)
             elif self._clock.now() - task.claimed_at >= GRACE:
                 return Execution(status=Status.LOST)
             return Execution(status=Status.RUNNING)
