@@ -78,7 +78,7 @@ class LoadSql:
     # ---- staging --------------------------------------------------------------------------------------
 
     def drop(self) -> list[str]:
-        """Remove what an earlier load in this session has left."""
+        """Remove what this load made when it looked at the table before."""
         return [f"DROP TABLE IF EXISTS {name}" for name in (self.staged, NUMBERED, GOOD)]
 
     def stage(self) -> str:
@@ -125,10 +125,12 @@ class LoadSql:
 
     def count_nulls(self) -> str:
         """How many staged records have a NULL where none may be."""
-        wrong = [f"{quote(name)} IS NULL" for name in self._never_null()]
-        return f"SELECT count(*) FROM {self.staged} WHERE {' OR '.join(wrong)}" if wrong else "SELECT 0"
+        wrong = [f"{quote(name)} IS NULL" for name in self.never_null]
+        return f"SELECT count(*) FROM {self.staged} WHERE {' OR '.join(wrong)}"
 
-    def _never_null(self) -> list[str]:
+    @property
+    def never_null(self) -> list[str]:
+        """The columns that a NULL in a record may not be in."""
         writes = self.spec.operation is not Operation.DELETE
         return [name for name in self.columns if name in self.keys or (writes and name in self.required)]
 
@@ -158,7 +160,7 @@ class LoadSql:
         """Note in the numbered staging table what is wrong with each record."""
         found = []
         for at, name in enumerate(self.columns):
-            if name in self._never_null():
+            if name in self.never_null:
                 fault = Fault.NULL_KEY if name in self.keys else Fault.NOT_NULL
                 found.append(
                     f"UPDATE {NUMBERED} SET {FAULT} = {fault.at(at)} WHERE {FAULT} IS NULL AND {quote(name)} IS NULL"

@@ -117,10 +117,10 @@ class Loader:
         spec = task.spec
         assert isinstance(spec, LoadSpec)
         begin = self._head(work, spec)
-        for _ in range(_CHECKS):
+        for again in range(_CHECKS):
             with authorized(work.connection, task.session):
                 sql, names = inspect(work, spec, begin, self._options)
-                for statement in sql.drop():
+                for statement in sql.drop() if again else ():
                     work.run(statement)
                 work.run(sql.stage())
             errors = self._copy(work, sql, begin)
@@ -213,7 +213,7 @@ class Loader:
 
     def _is_clean(self, work: Work, sql: LoadSql) -> bool:
         with authorized(work.connection, work.task.session):
-            if work.run(sql.count_nulls())[0][0]:
+            if sql.never_null and work.run(sql.count_nulls())[0][0]:
                 return False
             if sql.keys and work.run(sql.count_repeated())[0][0]:
                 return False
