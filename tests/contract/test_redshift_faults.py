@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import gc
+import os
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -12,9 +14,10 @@ import pytest
 
 from spectra.adapters.aws.redshift import RedshiftExecutor
 from spectra.adapters.aws.redshift.load_reports import Numbering
+from spectra.adapters.aws.redshift.load_sql import stage_of
 from spectra.adapters.aws.s3 import S3ResultStore
 from spectra.domain import Category, Effect, ExportSpec, Session
-from spectra.errors import BackendUnavailableError, InvalidSpecError
+from spectra.errors import BackendError, BackendUnavailableError, InvalidSpecError
 from spectra.ports import Query, Status
 from spectra.testing.contracts.executor_harness import Trial
 from spectra.testing.redshift import FaultKind
@@ -258,6 +261,23 @@ def test_a_load_that_the_server_refuses_changes_nothing(trial, redshift, kind, c
         assert trial.harness.rows(table) == []
 
 
+def test_a_load_tells_how_far_it_is(trial, redshift) -> None:
+    task = trial.task(trial.insert(trial.table()), DATA)
+    redshift.faults.add(FaultKind.DELAY, "^COPY", seconds=1.5)
+    redshift.faults.add(FaultKind.DELAY, '^INSERT INTO "t', seconds=1.5)
+    trial.executor.start(task)
+    seen = []
+    end = time.monotonic() + 60
+    while (execution := trial.executor.poll(task)).status is Status.RUNNING:
+        assert time.monotonic() < end
+        assert execution.progress is not None
+        seen.append((execution.progress.records, execution.progress.percent))
+        time.sleep(0.05)
+    assert execution.status is Status.SUCCEEDED
+    assert seen == sorted(seen)
+    assert (seen[0], seen[-1]) == ((0, 0.0), (50, 80.0))
+
+
 def test_another_process_hears_of_an_applied_load(trial, other) -> None:
     task = trial.task(trial.insert(trial.table(), max_failed_records=2), DATA + "x,y,z\n")
     done = trial.done(task)
@@ -399,7 +419,7 @@ def test_nothing_of_a_load_is_left_to_who_comes_next(make, trial, redshift, data
         load = trial.task(attrs.evolve(trial.insert(table), **keys), data, session=session)
         executor.start(load)
         until(executor, load, Status.SUCCEEDED, Status.FAILED)
-        for name in ("spectra_stage", "spectra_numbered", "spectra_good"):
+        for name in (stage_of(load.label), "spectra_numbered", "spectra_good"):
             spec = ExportSpec(query=f"select * from {name}")
             export = attrs.evolve(trial.task(spec, session=session), tenant_id="another")
             executor.start(export)
@@ -512,13 +532,54 @@ def test_the_socket_of_a_connection_that_breaks_at_its_first_statement_is_closed
 
 
 @driver
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # the driver leaves its socket open
+def test_a_login_that_is_refused_is_told_as_that(trial, redshift) -> None:
+    """Not as a server that is away: the user is locked out after some tries."""
+    with RedshiftExecutor(trial.results, {**redshift.parameters, "password": "wr0ng"}) as executor:
+        with pytest.raises(BackendError, match="password authentication failed") as told:
+            executor.ready()
+        assert not isinstance(told.value, BackendUnavailableError)
+        assert "wr0ng" not in str(told.value)
+    del told
+    gc.collect()
+
+
+@driver
 def test_no_server_is_a_backend_that_is_unavailable(trial) -> None:
     nowhere = {"host": "127.0.0.1", "port": 1, "database": "dev", "user": "u", "password": "p", "ssl": False}
     with RedshiftExecutor(trial.results, nowhere) as executor:
-        with pytest.raises(BackendUnavailableError):
+        with pytest.raises(BackendUnavailableError, match="refused|communication"):
             executor.ready()
         with pytest.raises(BackendUnavailableError):
             executor.start(trial.task(ExportSpec(query="select 1")))
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_an_executor_works_after_a_fork_and_leaves_the_parents_work_alone(trial, redshift) -> None:
+    running = trial.task(ExportSpec(query=trial.endless()))
+    trial.executor.start(running)
+    assert trial.export("select 1 as a").status is Status.SUCCEEDED
+    read, write = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            task = trial.task(ExportSpec(query="select 2 as a"))
+            trial.executor.start(task)
+            execution = trial.executor.poll(task, wait=60)
+            told = f"{execution.status} {trial.executor.poll(running).status}"
+            trial.executor.close()
+            os.write(write, told.encode())
+        finally:
+            os._exit(0)
+    os.close(write)
+    with os.fdopen(read) as answer:
+        assert answer.read() == "succeeded running"
+    os.waitpid(child, 0)
+    assert trial.executor.poll(running, wait=0.5).status is Status.RUNNING
+    assert trial.export("select 3 as a").status is Status.SUCCEEDED
+    assert trial.executor.cancel(running) is Effect.NONE
 
 
 # ---- the service of the Data API --------------------------------------------------------------------
@@ -528,7 +589,10 @@ data_api = pytest.mark.parametrize("make", [by_data_api], indirect=True)
 
 @data_api
 @pytest.mark.parametrize("operation", ["ExecuteStatement", "BatchExecuteStatement", "DescribeStatement"])
-@pytest.mark.parametrize("code", ["ThrottlingException", "ActiveStatementsExceededException"])
+@pytest.mark.parametrize(
+    "code",
+    ["ThrottlingException", "ActiveStatementsExceededException", "ActiveWaitingRequestsExceededException"],
+)
 def test_a_service_that_is_busy_is_asked_again(trial, redshift, operation, code) -> None:
     table = trial.table()
     redshift.data_api.refuse(operation, code, 3)
@@ -549,7 +613,7 @@ def test_a_service_that_cannot_be_asked_is_not_said_to_have_done_nothing(
     when_given(monkeypatch, redshift, task, "SET outcome", refuse)
     try:
         trial.executor.start(task)
-        work = trial.executor._work(task)
+        work = trial.executor._works.get(task)
         assert work.done.wait(PATIENCE)
         assert work.execution.status is Status.LOST
     finally:

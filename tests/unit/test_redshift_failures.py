@@ -95,6 +95,7 @@ TEXTS = [
     ("3F000", 'schema "nope" does not exist', "", "QUERY_ERROR", R, "facts 6.2"),
     ("3D000", 'database "nope" does not exist', "", "QUERY_ERROR", R, "facts 6.2"),
     ("42703", "column nope does not exist in t", "", "QUERY_ERROR", V, "JDBC list"),
+    ("42703", 'column "nope" of relation "sales" does not exist', "", "QUERY_ERROR", V, "PostgreSQL"),
     ("42883", "function nope(integer) does not exist", "No function matches the given name", "QUERY_ERROR", V, "JDBC list"),
     ("42601", 'syntax error at or near "selec"', "", "QUERY_ERROR", V, "facts 5.5"),
     ("42601", "cannot insert multiple commands into a prepared statement", "", "QUERY_ERROR", V, "python-driver#13"),
@@ -142,6 +143,25 @@ def test_what_the_data_api_tells(message, detail, code, category, source) -> Non
     error = job_error(f"ERROR: {message}\n  Detail: {detail} [ErrorId: 1-69284c4a-1a2b3c]")
     assert (error.code, error.category) == (code, category), source
     assert "ErrorId" not in error.message
+
+
+@pytest.mark.parametrize(
+    ("state", "message", "code", "category"),
+    [
+        # Only what the catalog's own indexes refuse comes of others' DDL.
+        ("23505", 'duplicate key value violates unique constraint "sales_pkey"', "QUERY_ERROR", V),
+        ("25006", "cannot execute INSERT in a read-only transaction", "QUERY_ERROR", I),
+        ("24000", "invalid cursor state", "QUERY_ERROR", V),
+        ("2BP01", "cannot drop table a because other objects depend on it", "QUERY_ERROR", V),
+        ("08006", "connection failure", "CONNECTION_LOST", T),
+        ("08P01", "protocol violation", "CONNECTION_LOST", T),
+        ("XX001", "invalid page header", "QUERY_ERROR", I),
+    ],
+)
+def test_what_looks_like_something_else(state, message, code, category) -> None:
+    error = job_error(raised(state, message))
+    assert (error.code, error.category) == (code, category)
+    assert sessions_end(raised(state, message)) is (code == "CONNECTION_LOST")
 
 
 def test_there_are_sixty_of_them() -> None:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from spectra.adapters.aws.redshift.connection import Connection, driver
 from spectra.adapters.aws.redshift.failures import job_error, sessions_end
+from spectra.domain import Category
 from spectra.errors import BackendError, BackendUnavailableError, ClosedError
 from spectra.sql.literals import literal
 
@@ -51,6 +52,7 @@ class Connections:
 
         Raises:
             BackendUnavailableError: the server cannot be reached, or no connection became free in time.
+            BackendError: it refuses the login.
             ClosedError: `close` was called.
         """
         connection = self._labelled(label)
@@ -158,7 +160,11 @@ class Connections:
             )
             return Connection(raw)
         except (redshift.Error, OSError) as exc:
-            raise BackendUnavailableError("Redshift cannot be reached") from exc
+            error = job_error(exc)
+            if error.category is Category.PERMISSION:
+                # Tries that go on would lock the user out.
+                raise BackendError(f"Redshift refuses the login: {error.message}") from exc
+            raise BackendUnavailableError(f"Redshift cannot be reached: {error.message}") from exc
 
     def _give_back(self, connection: Connection) -> None:
         if not connection.broken and connection.statements < _STATEMENTS and self._cleaned(connection):

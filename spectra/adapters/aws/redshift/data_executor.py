@@ -66,7 +66,7 @@ class RedshiftDataExecutor(RedshiftExecutor):
 
     def _get_on(self, task: Task, seconds: float) -> bool:
         """Let the thread of a load take the steps that take no time; whether there is such a thread."""
-        work = self._work(task) if isinstance(task.spec, LoadSpec) else None
+        work = self._works.get(task) if isinstance(task.spec, LoadSpec) else None
         if work is None:
             return False
         until = time.monotonic() + seconds
@@ -84,7 +84,7 @@ class RedshiftDataExecutor(RedshiftExecutor):
             with self._control.ask("spectra:poll") as connection:
                 begun = self._service.sent(task.label) or bool(evidence.statements(connection, task))
             if begun:
-                self._submit(task, self._load)
+                self._works.submit(task, self._load)
             elif self._clock.now() - task.claimed_at >= GRACE:
                 return Execution(status=Status.LOST)
             return Execution(status=Status.RUNNING)

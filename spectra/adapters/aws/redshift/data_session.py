@@ -36,6 +36,7 @@ _LATER: Final = frozenset(
     {
         "ActiveStatementsExceededException",
         "ActiveSessionsExceededException",
+        "ActiveWaitingRequestsExceededException",
         "ThrottlingException",
         "TooManyRequestsException",
         "InternalServerException",

@@ -12,10 +12,19 @@ from typing import Any, Final
 import attrs
 
 from spectra.adapters.aws.redshift.channel import Channel
+from spectra.adapters.aws.redshift.load_sql import stage_of
 from spectra.ports import Task
 from spectra.sql.literals import literal
 
-__all__ = ["Statement", "cancel_session", "job_statements", "labelled", "running_exports", "statements"]
+__all__ = [
+    "Statement",
+    "cancel_session",
+    "job_statements",
+    "labelled",
+    "running_exports",
+    "staged",
+    "statements",
+]
 
 _LABEL: Final = re.compile(r"(?P<group>[^:]+):(?P<tenant>[^/]+)/(?P<job>[^/]+)/(?P<attempt>\d+)")
 _LIVE: Final = frozenset({"running", "queued", "planning", "returning"})
@@ -53,6 +62,15 @@ def job_statements(connection: Channel, task: Task) -> list[Statement]:
     begin = task.label.rpartition("/")[0] + "/"
     found = _found(connection, f"q.query_label LIKE {literal(_pattern(begin), 'redshift')} ESCAPE '!'")
     return [one for one in found if (labelled(one.label) or ("", "", task.attempt + 1))[2] <= task.attempt]
+
+
+def staged(connection: Channel, task: Task) -> bool:
+    """Whether a session has the staging table of *task*: its last statement may have ended long ago.
+
+    The catalog does not lag, and a session's temporary tables end with it.
+    """
+    name = literal(stage_of(task.label), "redshift")
+    return bool(connection.value(f"SELECT count(*) FROM pg_class WHERE relname = {name}"))
 
 
 def running_exports(connection: Channel) -> list[Statement]:

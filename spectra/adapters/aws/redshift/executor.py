@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, Final, TypeAlias
+from typing import Any, ClassVar, Final
 
 from spectra.adapters.aws.redshift import evidence, known
 from spectra.adapters.aws.redshift.channel import Channels
@@ -21,7 +19,8 @@ from spectra.adapters.aws.redshift.ledger_store import Ledger
 from spectra.adapters.aws.redshift.loading import Loader
 from spectra.adapters.aws.redshift.options import RedshiftOptions
 from spectra.adapters.aws.redshift.queries import Queries
-from spectra.adapters.aws.redshift.work import Stopped, Work, WorkError, told
+from spectra.adapters.aws.redshift.work import Work
+from spectra.adapters.aws.redshift.works import REMEMBERED, Works
 from spectra.domain import Effect, ExportSpec, LoadSpec, Session, Spec
 from spectra.errors import ClosedError, InvalidCursorError
 from spectra.ports import (
@@ -42,9 +41,7 @@ from spectra.ports import (
 __all__ = ["RedshiftExecutor"]
 
 _log = logging.getLogger(__name__)
-_Key: TypeAlias = tuple[str, str, int]
 
-REMEMBERED: Final = 1_000
 GRACE: Final = timedelta(seconds=30)
 _CONTROL: Final = 4
 _BEGIN_WAIT: Final = 10.0
@@ -82,12 +79,8 @@ class RedshiftExecutor(Executor, QueryRunner):
         self._exporter = Exporter(self._connections, self._control, results, options)
         self._loader = Loader(self._ledger, results, options)
         self._queries = Queries(self._connections, self._end_session)
-        self._limit = connections
-        self._works: OrderedDict[_Key, tuple[Work, Future[None]]] = OrderedDict()
+        self._works = Works(connections)
         self._forgotten: OrderedDict[tuple[str, str], None] = OrderedDict()
-        self._pool: ThreadPoolExecutor | None = None
-        self._lock = threading.Lock()
-        self._closed = False
 
     def _channels(self, connect: Any, limit: int) -> tuple[Channels, Channels]:
         """Where tasks run, and where they are asked for and cancelled."""
@@ -97,7 +90,7 @@ class RedshiftExecutor(Executor, QueryRunner):
         check(spec, session)
 
     def ready(self) -> None:
-        self._alive()
+        self._works.alive()
         self._ledger.prepare()
 
     def detached(self, task: Task, /) -> bool:
@@ -106,10 +99,10 @@ class RedshiftExecutor(Executor, QueryRunner):
     # ---- starting and polling -------------------------------------------------------------------------
 
     def start(self, task: Task, /) -> str | None:
-        self._alive()
-        if self._work(task) is None:
+        self._works.alive()
+        if self._works.get(task) is None:
             self.ready()  # what stands in the way of all work is said here, at once
-            work = self._submit(
+            work = self._works.submit(
                 task, self._exporter.export if isinstance(task.spec, ExportSpec) else self._load
             )
             if isinstance(task.spec, ExportSpec):
@@ -118,10 +111,10 @@ class RedshiftExecutor(Executor, QueryRunner):
         return None  # everything is found by the task's label
 
     def poll(self, task: Task, /, *, wait: float = 0) -> Execution:
-        self._alive()
+        self._works.alive()
         until = time.monotonic() + wait
         while True:
-            work = self._work(task)
+            work = self._works.get(task)
             if work is not None:
                 work.done.wait(max(until - time.monotonic(), 0))
                 return work.state()
@@ -129,7 +122,7 @@ class RedshiftExecutor(Executor, QueryRunner):
             left = until - time.monotonic()
             if execution.status is not Status.RUNNING or left <= 0:
                 return execution
-            if self._work(task) is None:
+            if self._works.get(task) is None:
                 time.sleep(min(_LOOK, left))
 
     def _asked(self, task: Task) -> Execution:
@@ -139,7 +132,10 @@ class RedshiftExecutor(Executor, QueryRunner):
             return told
         with self._control.ask("spectra:poll") as connection:
             found = evidence.statements(connection, task)
-        if any(one.live for one in found):
+            open_ = any(one.live for one in found) or (
+                isinstance(task.spec, LoadSpec) and evidence.staged(connection, task)
+            )
+        if open_:
             return Execution(status=Status.RUNNING)
         if isinstance(task.spec, ExportSpec):
             ended = self._ended(task, found)
@@ -166,7 +162,7 @@ class RedshiftExecutor(Executor, QueryRunner):
         if last is None or last.status in ("running", "queued", "planning", "returning"):
             return None
         if last.status == "success":
-            self._submit(task, self._exporter.finish)
+            self._works.submit(task, self._exporter.finish)
             return Execution(status=Status.RUNNING)
         if last.status == "canceled":
             return Execution(status=Status.CANCELLED)
@@ -176,14 +172,7 @@ class RedshiftExecutor(Executor, QueryRunner):
     # ---- ending ---------------------------------------------------------------------------------------
 
     def cancel(self, task: Task, /, *, close_ledger: bool = True) -> Effect:
-        with self._lock:
-            self._alive()
-            entries = [
-                entry
-                for (tenant, job, attempt), entry in self._works.items()
-                if (tenant, job) == (task.tenant_id, task.job_id) and attempt <= task.attempt
-            ]
-        for work, future in entries:
+        for work, future in self._works.upto(task):
             if future.cancel():
                 work.end(Execution(status=Status.CANCELLED))
             elif not self._stop(work, _CANCEL_WAIT):
@@ -240,18 +229,14 @@ class RedshiftExecutor(Executor, QueryRunner):
             time.sleep(0.25)
 
     def forget(self, tenant_id: str, job_id: str, /) -> None:
-        with self._lock:
-            self._alive()
-            for key in [k for k in self._works if k[:2] == (tenant_id, job_id)]:
-                if self._works[key][0].done.is_set():
-                    del self._works[key]
-            self._forgotten[tenant_id, job_id] = None
-            if len(self._forgotten) > REMEMBERED:
-                self._forgotten.popitem(last=False)
+        self._works.forget(tenant_id, job_id)
+        self._forgotten[tenant_id, job_id] = None
+        if len(self._forgotten) > REMEMBERED:
+            self._forgotten.popitem(last=False)
         self._ledger.delete(tenant_id, job_id)
 
     def known(self, *, older_than: datetime, cursor: str | None = None) -> Page[Known]:
-        self._alive()
+        self._works.alive()
         after = ("", "")
         if cursor is not None:
             tenant, slash, job = cursor.partition("/")
@@ -259,8 +244,7 @@ class RedshiftExecutor(Executor, QueryRunner):
                 raise InvalidCursorError
             after = tenant, job
         page = self._ledger.page(older_than, after)
-        with self._lock:
-            running = {key[:2]: work.task for key, (work, _) in self._works.items() if not work.done.is_set()}
+        running = self._works.running()
         items = [known.with_running(item, running.get((item.tenant_id, item.job_id))) for item in page.items]
         if cursor is None:
             # Exports have no ledger row: the living ones come with the first page.
@@ -269,16 +253,11 @@ class RedshiftExecutor(Executor, QueryRunner):
         return Page(tuple(items), page.next_cursor)
 
     def query(self, query: Query, /) -> QueryResult:
-        self._alive()
+        self._works.alive()
         return self._queries.run(query)
 
     def close(self) -> None:
-        with self._lock:
-            if self._closed:
-                return
-            self._closed = True
-            pool, self._pool = self._pool, None
-            entries = list(self._works.values())
+        entries = self._works.close()
         for work, future in entries:
             if future.cancel():
                 work.end(Execution(status=Status.CANCELLED))
@@ -287,52 +266,8 @@ class RedshiftExecutor(Executor, QueryRunner):
                 self._stop(work, _CANCEL_WAIT)
             work.stop()
         self._connections.close()
-        if pool is not None:
-            pool.shutdown()
+        self._works.join()
         self._control.close()
-
-    # ---- the threads ----------------------------------------------------------------------------------
-
-    def _alive(self) -> None:
-        if self._closed:
-            raise ClosedError("the Redshift executor")
-
-    def _work(self, task: Task) -> Work | None:
-        with self._lock:
-            self._alive()
-            entry = self._works.get((task.tenant_id, task.job_id, task.attempt))
-        return None if entry is None else entry[0]
-
-    def _submit(self, task: Task, do: Callable[[Work], Execution]) -> Work:
-        key = (task.tenant_id, task.job_id, task.attempt)
-        with self._lock:
-            self._alive()
-            if key not in self._works:
-                if self._pool is None:
-                    self._pool = ThreadPoolExecutor(self._limit, thread_name_prefix="spectra-redshift")
-                work = Work(task)
-                self._works[key] = work, self._pool.submit(self._do, work, do)
-                over = len(self._works) - REMEMBERED
-                for old in [k for k, (w, _) in self._works.items() if w.done.is_set()][: max(over, 0)]:
-                    del self._works[old]
-            return self._works[key][0]
-
-    def _do(self, work: Work, do: Callable[[Work], Execution]) -> None:
-        """The whole of a task, in a thread of the pool; whatever happens, it ends."""
-        label = work.task.label
-        threading.current_thread().name = label
-        try:
-            work.check()
-            execution = do(work)
-        except Stopped:
-            execution = Execution(status=Status.CANCELLED)
-        except WorkError as exc:
-            execution = exc.execution or Execution(status=Status.FAILED, error=exc.error)
-        except BaseException as exc:
-            execution = Execution(status=Status.FAILED, error=told(exc, label))
-        if execution.error is not None and execution.error.code == "CANCELLED":
-            execution = Execution(status=Status.CANCELLED)  # by another process, or a person
-        work.end(execution)
 
     def _load(self, work: Work) -> Execution:
         with self._connections.lend(work.task.label) as connection, work.using(connection):

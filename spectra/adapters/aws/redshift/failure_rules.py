@@ -11,7 +11,7 @@ import attrs
 
 from spectra.domain import Category
 
-__all__ = ["LOAD_ERRORS", "RULES", "STATES", "Rule"]
+__all__ = ["LOAD_ERRORS", "RULES", "STATES", "UNLESS_TOLD", "Rule"]
 
 _C = Category
 
@@ -49,6 +49,7 @@ RULES: Final = (
     Rule(
         r"conflict with concurrent transaction", "SERIALIZATION_CONFLICT", _C.TRANSIENT, "dbt-adapters#1873"
     ),
+    Rule(r"unique constraint \"pg_", "CONCURRENT_DDL", _C.TRANSIENT, "terraform-provider-redshift#139"),
     Rule(r"could not open relation with OID", "CONCURRENT_DDL", _C.TRANSIENT, "dbt"),
     Rule(
         r"unique constraint \"pg_\w+_index\"",
@@ -141,6 +142,7 @@ RULES: Final = (
         "field",
     ),
     Rule(r"password authentication failed", "LOGIN_FAILED", _C.PERMISSION, "python-driver#237"),
+    Rule(r"column .* of relation .* does not exist", "QUERY_ERROR", _C.VALIDATION, "PostgreSQL"),
     Rule(
         r"(relation|schema|table|database) \"?[^\"]*\"? ?.*does not exist",
         "QUERY_ERROR",
@@ -156,7 +158,12 @@ RULES: Final = (
     Rule(r"invalid input syntax|cannot cast|data exception", "QUERY_ERROR", _C.VALIDATION, "PostgreSQL"),
     Rule(r"current transaction is aborted", "INTERNAL", _C.INTERNAL, "awslabs/mcp#1489"),
     Rule(r"usage limit", "USAGE_LIMIT", _C.CAPACITY, "wording unconfirmed"),
-    Rule(r"(is being resized|read-only|paused)", "CLUSTER_UNAVAILABLE", _C.CAPACITY, "wording unconfirmed"),
+    Rule(
+        r"cluster.*(is being resized|read-only|paused)",
+        "CLUSTER_UNAVAILABLE",
+        _C.CAPACITY,
+        "wording unconfirmed",
+    ),
     Rule(
         r"terminating connection|BrokenPipe|server socket closed",
         "CONNECTION_LOST",
@@ -174,11 +181,15 @@ RULES: Final = (
 
 STATES: Final[Mapping[str, tuple[str, Category]]] = MappingProxyType(
     {
+        **dict.fromkeys(
+            ("08001", "08003", "08004", "08006", "08007", "08P01", "08S01"), ("CONNECTION_LOST", _C.TRANSIENT)
+        ),
         "23502": ("NOT_NULL", _C.VALIDATION),
-        "23505": ("CONCURRENT_DDL", _C.TRANSIENT),
+        "24000": ("QUERY_ERROR", _C.VALIDATION),
         "25P02": ("INTERNAL", _C.INTERNAL),
         "26000": ("INTERNAL", _C.INTERNAL),
         "28000": ("LOGIN_FAILED", _C.PERMISSION),
+        "2BP01": ("QUERY_ERROR", _C.VALIDATION),
         "28P01": ("LOGIN_FAILED", _C.PERMISSION),
         "40001": ("SERIALIZATION_CONFLICT", _C.TRANSIENT),
         "40P01": ("DEADLOCK", _C.TRANSIENT),
@@ -191,6 +202,11 @@ STATES: Final[Mapping[str, tuple[str, Category]]] = MappingProxyType(
         "57P03": ("CONNECTION_LOST", _C.TRANSIENT),
     }
 )
+
+UNLESS_TOLD: Final[Mapping[str, tuple[str, Category]]] = MappingProxyType(
+    {"23505": ("QUERY_ERROR", _C.VALIDATION), "57014": ("CANCELLED", _C.RESOURCE)}
+)
+"""What these SQLSTATEs mean if no rule knows the text better."""
 
 LOAD_ERRORS: Final[Mapping[int, str]] = MappingProxyType(
     {

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import attrs
 
-from spectra.adapters.aws.redshift.failure_rules import RULES, STATES
+from spectra.adapters.aws.redshift.failure_rules import RULES, STATES, UNLESS_TOLD
 from spectra.domain import Category, JobError
 from spectra.domain.failure import SQL_STATES, category_of
 from spectra.errors import BackendUnavailableError
@@ -122,11 +122,12 @@ def _judged(found: Said) -> tuple[str, Category]:
     state = found.sql_state
     if state is not None and state in STATES:
         return STATES[state]
-    if state == "57014":
+    if state is not None and state in UNLESS_TOLD:
+        known = UNLESS_TOLD[state]
         rule = next(
-            (rule for rule in RULES if rule.code != "CANCELLED" and rule.fits(found.all, found.inner)), None
+            (rule for rule in RULES if rule.code != known[0] and rule.fits(found.all, found.inner)), None
         )
-        return (rule.code, rule.category) if rule else ("CANCELLED", Category.RESOURCE)
+        return (rule.code, rule.category) if rule else known
     if state not in (None, "XX000") and (state in SQL_STATES or state[:2] in SQL_STATES):
         return "QUERY_ERROR", category_of(state)
     for rule in RULES:

@@ -14,7 +14,7 @@ import attrs
 from spectra.adapters.aws.redshift.authorization import authorized
 from spectra.adapters.aws.redshift.failure_rules import LOAD_ERRORS
 from spectra.adapters.aws.redshift.failures import job_error
-from spectra.adapters.aws.redshift.load_sql import MAX_ERRORS, STAGE, LoadSql
+from spectra.adapters.aws.redshift.load_sql import MAX_ERRORS, LoadSql
 from spectra.adapters.aws.redshift.work import Work, refusal
 from spectra.domain import Category
 from spectra.records.reports import Failure
@@ -51,7 +51,7 @@ def copy_errors(work: Work, sql: LoadSql, location: str) -> LoadErrors:
     complete = True
     try:
         with authorized(connection, task.session):
-            work.run(f"DELETE FROM {STAGE}")
+            work.run(f"DELETE FROM {sql.staged}")
             work.run(sql.copy(location, MAX_ERRORS))
     except Exception as exc:
         if connection.broken or "Load into table" not in job_error(exc).message:

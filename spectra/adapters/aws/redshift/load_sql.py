@@ -1,12 +1,13 @@
 """Loads as statements: staging, looking for what is wrong, and the change of the table.
 
-``spectra_stage`` has the upload's columns in the types of the table's. Only if something is wrong that
+``spectra_stage_…`` has the upload's columns in the types of the table's; it is named after the attempt. Only if something is wrong that
 COPY cannot tell of (keys that repeat, are NULL, or match nothing), the upload is staged again, numbered:
 ``spectra_numbered`` has the ordinal of each record, and what is wrong with it.
 """
 
 from __future__ import annotations
 
+import hashlib
 from enum import IntEnum
 from typing import Final
 
@@ -17,9 +18,8 @@ from spectra.domain import Compression, ContentType, LoadSpec, OnDuplicateKey, O
 from spectra.sql.identifiers import parts, quote, table
 from spectra.sql.literals import literal
 
-__all__ = ["GOOD", "NUMBERED", "STAGE", "Fault", "LoadSql"]
+__all__ = ["GOOD", "NUMBERED", "Fault", "LoadSql", "stage_of"]
 
-STAGE: Final = "spectra_stage"
 NUMBERED: Final = "spectra_numbered"
 GOOD: Final = "spectra_good"
 NUMBER: Final = "spectra_record"
@@ -46,10 +46,16 @@ class Fault(IntEnum):
         return self * COLUMNS + column
 
 
+def stage_of(label: str) -> str:
+    """The name of the staging table of what carries *label*: while it is there, a session of that is open."""
+    return f"spectra_stage_{hashlib.sha256(label.encode()).hexdigest()[:24]}"
+
+
 @attrs.frozen
 class LoadSql:
     """The statements of one load: *columns* are the table's names in the upload's order."""
 
+    staged: str
     spec: LoadSpec
     columns: tuple[str, ...]
     keys: tuple[str, ...]
@@ -72,12 +78,12 @@ class LoadSql:
     # ---- staging --------------------------------------------------------------------------------------
 
     def drop(self) -> list[str]:
-        """Remove what an earlier load in this session has left."""
-        return [f"DROP TABLE IF EXISTS {name}" for name in (STAGE, NUMBERED, GOOD)]
+        """Remove what this load made when it looked at the table before."""
+        return [f"DROP TABLE IF EXISTS {name}" for name in (self.staged, NUMBERED, GOOD)]
 
     def stage(self) -> str:
         """Make the staging table: the types of the target's columns, none of them required."""
-        return f"CREATE TEMP TABLE {STAGE} AS SELECT {self._listed()} FROM {self.target} WHERE 1 = 0"
+        return f"CREATE TEMP TABLE {self.staged} AS SELECT {self._listed()} FROM {self.target} WHERE 1 = 0"
 
     def stage_numbered(self) -> str:
         """Make the staging table of the numbered upload."""
@@ -89,7 +95,9 @@ class LoadSql:
     def copy(self, location: str, max_errors: int, *, numbered: bool = False) -> str:
         """Read the upload at *location*."""
         spec = self.spec
-        name, listed = (NUMBERED, f"{NUMBER}, {self._listed()}") if numbered else (STAGE, self._listed())
+        name, listed = (
+            (NUMBERED, f"{NUMBER}, {self._listed()}") if numbered else (self.staged, self._listed())
+        )
         said = [
             f"COPY {name} ({listed})",
             f"FROM {_text(location)}",
@@ -117,10 +125,12 @@ class LoadSql:
 
     def count_nulls(self) -> str:
         """How many staged records have a NULL where none may be."""
-        wrong = [f"{quote(name)} IS NULL" for name in self._never_null()]
-        return f"SELECT count(*) FROM {STAGE} WHERE {' OR '.join(wrong)}" if wrong else "SELECT 0"
+        wrong = [f"{quote(name)} IS NULL" for name in self.never_null]
+        return f"SELECT count(*) FROM {self.staged} WHERE {' OR '.join(wrong)}"
 
-    def _never_null(self) -> list[str]:
+    @property
+    def never_null(self) -> list[str]:
+        """The columns that a NULL in a record may not be in."""
         writes = self.spec.operation is not Operation.DELETE
         return [name for name in self.columns if name in self.keys or (writes and name in self.required)]
 
@@ -128,7 +138,7 @@ class LoadSql:
         """How many staged records share their key with another one."""
         keys = ", ".join(map(quote, self.keys))
         return (
-            f"SELECT coalesce(sum(n), 0) FROM (SELECT count(*) AS n FROM {STAGE} GROUP BY {keys}"
+            f"SELECT coalesce(sum(n), 0) FROM (SELECT count(*) AS n FROM {self.staged} GROUP BY {keys}"
             " HAVING count(*) > 1) AS repeated"
         )
 
@@ -150,7 +160,7 @@ class LoadSql:
         """Note in the numbered staging table what is wrong with each record."""
         found = []
         for at, name in enumerate(self.columns):
-            if name in self._never_null():
+            if name in self.never_null:
                 fault = Fault.NULL_KEY if name in self.keys else Fault.NOT_NULL
                 found.append(
                     f"UPDATE {NUMBERED} SET {FAULT} = {fault.at(at)} WHERE {FAULT} IS NULL AND {quote(name)} IS NULL"

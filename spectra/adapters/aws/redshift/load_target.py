@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from spectra.adapters.aws.redshift.failures import said
-from spectra.adapters.aws.redshift.load_sql import LoadSql
+from spectra.adapters.aws.redshift.load_sql import LoadSql, stage_of
 from spectra.adapters.aws.redshift.options import RedshiftOptions
 from spectra.adapters.aws.redshift.work import Work, WorkError, refusal
 from spectra.domain import Category, ContentType, LoadSpec, Operation
@@ -44,27 +44,13 @@ def inspect(
                 "send a header, or all columns in the table's order",
             )
         names = columns
-    if spec.content_type is ContentType.JSON:
-        return _json(spec, columns, names, required, options)
-    return LoadSql(
-        spec, _match(spec, columns, names, required), _keys(spec, columns), required, options
-    ), names
-
-
-def _json(
-    spec: LoadSpec,
-    columns: tuple[str, ...],
-    names: tuple[str, ...],
-    required: tuple[str, ...],
-    options: RedshiftOptions,
-) -> tuple[LoadSql, tuple[str, ...]]:
-    if not names:
+    keys = _keys(spec, columns)
+    if names or spec.content_type is not ContentType.JSON:
+        found = _match(spec, columns, names, required)
+    else:
         # Not one good object: enough columns to say what is wrong with each record.
-        keys = _keys(spec, columns)
-        return LoadSql(spec, keys or columns, keys, required, options), keys or columns
-    return LoadSql(
-        spec, _match(spec, columns, names, required), _keys(spec, columns), required, options
-    ), names
+        found = names = keys or columns
+    return LoadSql(stage_of(work.task.label), spec, found, keys, required, options), names
 
 
 def _absent(spec: LoadSpec) -> WorkError:

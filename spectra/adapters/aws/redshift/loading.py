@@ -17,7 +17,7 @@ from spectra.adapters.aws.redshift.ledger import guard
 from spectra.adapters.aws.redshift.ledger_store import Ledger
 from spectra.adapters.aws.redshift.load_errors import LoadErrors, copy_errors
 from spectra.adapters.aws.redshift.load_reports import Numbering, Reports
-from spectra.adapters.aws.redshift.load_sql import GOOD, NUMBERED, STAGE, Fault, LoadSql
+from spectra.adapters.aws.redshift.load_sql import GOOD, NUMBERED, Fault, LoadSql
 from spectra.adapters.aws.redshift.load_target import inspect
 from spectra.adapters.aws.redshift.options import RedshiftOptions
 from spectra.adapters.aws.redshift.work import Stopped, Work, WorkError, refusal
@@ -45,11 +45,11 @@ class _Found:
     """What is known of the staged records."""
 
     total: int
+    source: str
     failed: int = 0
     superseded: int = 0
     unmatched: int = 0
     failures: dict[int, Failure] = attrs.field(factory=dict)
-    source: str = STAGE
     reports: Reports | None = None
 
     @property
@@ -117,10 +117,10 @@ class Loader:
         spec = task.spec
         assert isinstance(spec, LoadSpec)
         begin = self._head(work, spec)
-        for _ in range(_CHECKS):
+        for again in range(_CHECKS):
             with authorized(work.connection, task.session):
                 sql, names = inspect(work, spec, begin, self._options)
-                for statement in sql.drop():
+                for statement in sql.drop() if again else ():
                     work.run(statement)
                 work.run(sql.stage())
             errors = self._copy(work, sql, begin)
@@ -176,7 +176,7 @@ class Loader:
     ) -> _Found:
         """What is wrong with the staged records, and the reports on it."""
         spec = sql.spec
-        found = _Found(errors.total, failed=len(errors.failures))
+        found = _Found(errors.total, sql.staged, failed=len(errors.failures))
         clean = not errors.complete or self._is_clean(work, sql)
         if clean and not errors.failures:
             return found
@@ -213,11 +213,11 @@ class Loader:
 
     def _is_clean(self, work: Work, sql: LoadSql) -> bool:
         with authorized(work.connection, work.task.session):
-            if work.run(sql.count_nulls())[0][0]:
+            if sql.never_null and work.run(sql.count_nulls())[0][0]:
                 return False
             if sql.keys and work.run(sql.count_repeated())[0][0]:
                 return False
-            return not (sql.needs_match and work.run(sql.count_unmatched(STAGE))[0][0])
+            return not (sql.needs_match and work.run(sql.count_unmatched(sql.staged))[0][0])
 
     def _too_many(self, work: Work, found: _Found) -> Execution:
         reports = found.reports
@@ -283,7 +283,7 @@ class Loader:
             if user is not None:
                 steps["become"] = f"SET SESSION AUTHORIZATION {quote(user)}"
             if sql.needs_match:
-                source = NUMBERED if found.source == GOOD else STAGE
+                source = NUMBERED if found.source == GOOD else sql.staged
                 steps["changed"] = guard(sql.count_unmatched(source), 0, "changed")
             steps["change"] = sql.change(found.source)
             if user is not None:
