@@ -54,12 +54,13 @@ class Driver:
         return self._begin(claimed)
 
     def _begin(self, job: Job) -> Job:
+        task = self.task(job)
         try:
-            handle = self.ender.executor.start(self.task(job))
+            handle = self.ender.executor.start(task)
         except BackendError as exc:
             return self._failed_attempt(job, _lost(str(exc), code=exc.code), Execution(status=Status.LOST))
-        if handle is None or handle == job.handle:
-            return job
+        if handle in (None, job.handle, task.label):
+            return job  # a label is known to whoever polls: it is not worth a write
         if self.detached(job):
             # Whoever polls next may be elsewhere, where a search by label is slow or rationed.
             told = job.report(at=self._now(), progress=job.progress or Progress(0), handle=handle)
