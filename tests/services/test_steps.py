@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import logging
 import threading
+import time
 from datetime import timedelta
 from typing import Any
 
+import attrs
 import pytest
 
+from spectra.adapters.memory import MemoryJobStore
 from spectra.domain import (
     Category,
     Column,
@@ -31,8 +34,9 @@ from spectra.errors import (
     WarehouseLockedError,
 )
 from spectra.ports import Area, Execution, Status
+from spectra.services import Round
 from spectra.services.results import read_manifest, write_manifest
-from spectra.testing import Faults, FaultyJobStore
+from spectra.testing import Faults, FaultyJobStore, ManualClock
 from spectra.testing.samples import DAY, after, export
 from tests.services.scripted import RETENTION, Scripted, Stage, facts_of
 
@@ -265,6 +269,104 @@ def test_progress_is_written_once_a_second(stage: Stage) -> None:
     assert stage.driver.carry_on(told) == told  # the same progress again
     stage.executor.executions = [Execution(status=Status.RUNNING, progress=Progress(4, 9.0))]
     assert stage.driver.carry_on(told) == told  # progress never falls
+
+
+def test_a_handle_that_is_the_label_is_not_worth_a_write(stage: Stage) -> None:
+    stage.executor.handle, stage.executor.is_detached = "g:t/j/1", True
+    job = stage.driver.start(stage.export())
+    assert (job.handle, job.version) == (None, 2)
+
+
+@pytest.mark.parametrize("seconds", [2.0, 30.0, 300.0])
+def test_polls_of_detached_work_come_as_late_as_is_allowed(seconds: float) -> None:
+    stage = Stage.build(max_poll_seconds=seconds)
+    stage.executor.is_detached = True
+    job = stage.driver.start(stage.export())
+    longest = 0.0
+    for _ in range(40):
+        longest = max(longest, (job.due_at - stage.clock.now()).total_seconds())
+        stage.clock.instant = job.due_at
+        job = stage.driver.carry_on(job)
+    assert longest == seconds
+
+
+def test_failures_of_the_job_store_are_told_from_others() -> None:
+    faults = Faults()
+    stage = Stage.build()
+    stage.ender = attrs.evolve(stage.ender, store=FaultyJobStore(stage.store, faults))
+    stage.driver = attrs.evolve(stage.driver, ender=stage.ender)
+    job = stage.export()
+    faults.fail_before("replace", BackendUnavailableError("the store"))
+    with pytest.raises(BackendUnavailableError, match="the store") as away:
+        stage.worker().advance(job)
+    assert away.value.of_job_store
+    stage.executor.ready_error = BackendUnavailableError("the warehouse")
+    with pytest.raises(BackendUnavailableError, match="the warehouse") as away:
+        stage.worker().advance(job)
+    assert not away.value.of_job_store
+
+
+# ---- rounds ---------------------------------------------------------------------------------------------
+
+
+def test_a_round_ends_with_two_pages_without_news_not_with_one() -> None:
+    # A store that moves on through many tenants may have an empty page in the midst of a round.
+    pages = [[], None, [], []]
+
+    class Paged(MemoryJobStore):
+        def due(self, now: Any, /, **asked: Any) -> Any:
+            page = pages.pop(0)
+            return super().due(now, **asked) if page is None else page
+
+    stage = Stage.build(store=Paged(clock=ManualClock()))
+    stage.executor.executions = [Execution(status=Status.SUCCEEDED, counts=COUNTS)]
+    stage.export()
+    assert stage.worker().run_once() == 1
+    assert pages == []
+
+
+def test_a_round_asks_before_each_step_and_says_what_it_did(caplog: pytest.LogCaptureFixture) -> None:
+    stage = Stage.build()
+    for number in range(5):
+        stage.export(f"j{number}")
+    stage.executor.is_detached = True
+    worker = stage.worker()
+    answers = [True, True, False]
+    assert worker.take_due(may_begin=lambda: answers.pop(0)) == Round(touched=2, failed=0, complete=False)
+    stage.executor.ready_error = BackendUnavailableError("away")
+    assert worker.take_due() == Round(touched=3, failed=3, complete=True)
+    assert len(facts_of(caplog, "step.failed")) == 3
+
+
+def test_work_that_would_end_with_the_process_is_left_where_that_is_asked_for(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    stage = Stage.build()
+    jobs = [stage.export("a"), stage.export("b")]
+    worker = stage.worker(attached=False)
+    worker.run_once()
+    assert [worker.advance(job) for job in jobs] == jobs
+    assert stage.executor.names() == []  # not even asked whether it is ready
+    assert [fact["job"] for fact in facts_of(caplog, "work.left")] in (["t/a"], ["t/b"])
+    stage.executor.is_detached = True
+    worker.run_once()
+    assert stage.store.get("t", "a").state == stage.store.get("t", "b").state == "InProgress"
+
+
+def test_an_idle_worker_looks_as_often_as_it_is_told() -> None:
+    looks: list[float] = []
+    stop = threading.Event()
+
+    class Watched(MemoryJobStore):
+        def due(self, now: Any, /, **asked: Any) -> Any:
+            looks.append(time.monotonic())
+            if len(looks) == 3:
+                stop.set()
+            return []
+
+    stage = Stage.build(store=Watched(clock=ManualClock()))
+    stage.worker(idle_seconds=0.2).serve(stop)
+    assert looks[2] - looks[0] >= 0.4
 
 
 def test_a_handle_that_was_learnt_later_is_kept(stage: Stage) -> None:

@@ -14,6 +14,7 @@ from spectra.domain.state import diagram
 
 ROOT = Path(__file__).parents[2]
 DRIVERS = {
+    "aws_lambda_powertools",
     "boto3",
     "duckdb",
     "hypothesis",
@@ -46,6 +47,8 @@ def loaded(code: str) -> set[str]:
         "spectra.errors",
         "spectra.services",
         "spectra.composition",
+        "spectra.hosts.aws_lambda",
+        "spectra.settings",
         "spectra.adapters.memory",
         "spectra.adapters.embedded",
         "spectra.monitoring",

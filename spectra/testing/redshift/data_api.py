@@ -62,6 +62,10 @@ class DataApi:
             wbufsize = -1
             disable_nagle_algorithm = True
 
+            def handle(self) -> None:
+                with contextlib.suppress(ConnectionError):  # clients that are killed say no goodbye
+                    super().handle()
+
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 name = self.headers.get("X-Amz-Target", "").rpartition(".")[2]
