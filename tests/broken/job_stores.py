@@ -251,7 +251,8 @@ class DueOldestFirstOnly(MemoryJobStore):
     """What waits for its start may stand before what has begun, and hide it."""
 
     def due(self, now, /, *, limit, per_tenant=5, tenant_id=None):
-        tenants = {tenant_id} if tenant_id else {job.tenant_id for job in super().due(now, limit=1_000)}
+        right = super().due(now, limit=limit, per_tenant=per_tenant, tenant_id=tenant_id)
+        tenants = {job.tenant_id for job in right}
         found = []
         for tenant in sorted(tenants):
             jobs = super().due(now, limit=1_000, per_tenant=1_000, tenant_id=tenant)
