@@ -132,7 +132,9 @@ def _client(service: str, region: str | None, endpoint: str | None) -> Any:
         from botocore.config import Config
     except ModuleNotFoundError as exc:
         raise MissingExtraError("aws", exc.name or "") from exc
-    if endpoint is None:
-        return boto3.client(service, region_name=region)
-    by_path = Config(signature_version="s3v4", s3={"addressing_style": "path"}) if service == "s3" else None
-    return boto3.client(service, region_name=region, endpoint_url=endpoint, config=by_path)
+    config = None
+    if service == "s3":
+        # Without a version asked for, links into some regions are signed with the old one.
+        style = {} if endpoint is None else {"s3": {"addressing_style": "path"}}
+        config = Config(signature_version="s3v4", retries={"mode": "standard"}, **style)
+    return boto3.client(service, region_name=region, endpoint_url=endpoint, config=config)
