@@ -84,9 +84,13 @@ class StreamWorker:
             )
         except ModuleNotFoundError as exc:
             raise MissingExtraError("lambda", exc.name or "") from exc
+        if not event["Records"]:
+            return {"batchItemFailures": []}
+        # Looked up once: an invocation without it is wrong as a whole, and not in each of its records.
+        remaining = context.get_remaining_time_in_millis
         # Even when all records failed the answer is a list of them: an exception says less to Lambda.
         processor = BatchProcessor(EventType.DynamoDBStreams, raise_on_entire_batch_failure=False)
-        take = functools.partial(self._take, context)
+        take = functools.partial(self._take, remaining)
         return dict(process_partial_response(event, take, processor))
 
     def on_schedule(self, event: object, context: Context) -> dict[str, Any]:
@@ -98,18 +102,19 @@ class StreamWorker:
         Raises:
             BackendUnavailableError, BackendError: the job store could not be asked for what is due.
         """
-        done = self._worker.take_due(may_begin=lambda: self._has_time(context))
+        remaining = context.get_remaining_time_in_millis
+        done = self._worker.take_due(may_begin=lambda: self._has_time(remaining))
         return {"touched": done.touched, "failed": done.failed, "complete": done.complete}
 
-    def _has_time(self, context: Context) -> bool:
-        return context.get_remaining_time_in_millis() / 1_000 >= self._margin
+    def _has_time(self, remaining: Callable[[], int]) -> bool:
+        return remaining() / 1_000 >= self._margin
 
-    def _take(self, context: Context, record: DynamoDBRecord) -> None:
+    def _take(self, remaining: Callable[[], int], record: DynamoDBRecord) -> None:
         """Take the step of one record; what is raised makes Lambda give it again."""
         job = self._read(record.raw_event)
         if job is None:
             return
-        if not self._has_time(context):
+        if not self._has_time(remaining):
             self._log.note("record.late", job=str(job))
             return
         try:
@@ -126,6 +131,9 @@ class StreamWorker:
         """The job that a record is about, if it asks for a worker and can be read."""
         try:
             image = record["dynamodb"].get("NewImage")
+            if image is None and record.get("eventName") in ("INSERT", "MODIFY"):
+                why = "the stream has no new images; set its view type to NEW_IMAGE"
+                self._log.note("record.without_image", record=record.get("eventID"), why=why)
             return self._job_of(image) if image and "wake" in image else None
         except (BackendUnavailableError, OutcomeUnknownError):
             raise  # its statement is an item of its own, and could not be read now

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,19 @@ def test_a_large_statement_stands_apart() -> None:
 @pytest.mark.parametrize(("query", "large"), [("x" * 1024, False), ("x" * 1025, True), ("ü" * 513, True)])
 def test_what_is_large(query: str, large: bool) -> None:
     assert (digest_of(export(query=query)) is not None) is large
+
+
+@pytest.mark.parametrize(("bytes_of_text", "large"), [(900, False), (1024, True)])
+def test_parameters_count_with_the_statement(bytes_of_text: int, large: bool) -> None:
+    job = export(parameters={"a": "x" * bytes_of_text, "d": Decimal("1.10"), "at": START, "n": None})
+    digest = digest_of(job)
+    assert (digest is not None) is large
+    if digest is not None:
+        item = item_of(job, statement=digest)
+        assert item_bytes(item) < 512
+        assert from_item(item, statement=text_of(statement_item(job, digest))) == job
+        assert digest != digest_of(export(parameters={**job.spec.parameters, "n": 1}))
+    assert from_item(item_of(job)) == job
 
 
 def test_digests_differ_with_the_statement() -> None:

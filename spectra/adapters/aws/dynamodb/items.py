@@ -32,6 +32,7 @@ from spectra.adapters.aws.dynamodb.packing import (
     unpack_instant,
     unpack_row,
 )
+from spectra.adapters.aws.dynamodb.statements import parts_of
 from spectra.codec import SCHEMA, from_document, to_document
 from spectra.codec.documents import instant
 from spectra.domain import Job
@@ -137,7 +138,7 @@ def to_item(job: Job, *, token: bytes, seated: bool, wake: bool, statement: str 
     """The item of *job*.
 
     *token* recognises this write; *seated*: it has one of the tenant's places; *wake*: a worker should
-    look at once; *statement* is the digest of the query, if that stands in an item of its own.
+    look at once; *statement* is the digest of the statement, if that stands in an item of its own.
     """
     document = to_document(job)
     item: Item = {**job_key(job.tenant_id, job.job_id)}
@@ -175,6 +176,7 @@ def _put_spec(item: Item, spec: dict[str, Any], here: str, statement: str | None
     query = spec.pop("query", None)
     if statement is not None:
         item["qd"] = {"S": statement}
+        spec.pop("parameters")
     elif query is not None:
         item["q"] = {"S": query}
     said = {name: value for name, value in spec.items() if name not in _OMITTED or value != _OMITTED[name]}
@@ -217,7 +219,7 @@ def _long(text: str, here: str) -> Any:
 
 
 def from_item(item: Mapping[str, Any], *, statement: str | None = None) -> Job:
-    """The job of *item*, its query being *statement* if that stood in an item of its own.
+    """The job of *item*, *statement* being what stood in an item of its own, if anything did.
 
     Raises:
         NewerSchemaError: a newer Spectra wrote it in a form that this one must not touch.
@@ -275,7 +277,7 @@ def _spec(item: Mapping[str, Any], here: str, statement: str | None) -> dict[str
     if operation == "query":
         if "q" not in item and statement is None:
             raise LookupError("its statement is gone")
-        spec["query"] = item["q"]["S"] if "q" in item else statement
+        spec |= {"query": item["q"]["S"]} if statement is None else parts_of(statement)
     if "sp" in item:
         spec |= _long(item["sp"]["S"], here)
     return {"operation": operation, **spec}
