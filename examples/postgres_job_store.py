@@ -21,7 +21,7 @@ TABLE = """
         operation text NOT NULL, created_at timestamptz NOT NULL, due_at timestamptz, ttl timestamptz,
         live boolean NOT NULL, place boolean NOT NULL, key text COLLATE "C",
         document json NOT NULL, PRIMARY KEY (tenant, job), UNIQUE (tenant, key));
-    CREATE INDEX IF NOT EXISTS jobs_due ON {0}.jobs (tenant, due_at, job) WHERE due_at IS NOT NULL;
+    CREATE INDEX IF NOT EXISTS jobs_due ON {0}.jobs (tenant, (state = 'UploadComplete'), due_at, job) WHERE due_at IS NOT NULL;
     CREATE INDEX IF NOT EXISTS jobs_live ON {0}.jobs (tenant, job) WHERE live;
     CREATE INDEX IF NOT EXISTS jobs_places ON {0}.jobs (tenant) WHERE place; COMMIT"""
 INSERT = """
@@ -34,7 +34,7 @@ UPDATE = """
 FREE_KEY = "UPDATE jobs SET key = NULL WHERE tenant = %(tenant)s AND key = %(key)s AND ttl <= %(now)s"
 HOLDER = "SELECT document FROM jobs WHERE tenant = %(tenant)s AND key = %(key)s"
 BY_ID = "SELECT document FROM jobs WHERE tenant = %(tenant)s AND job = %(job)s"
-# Counting places and taking one are a single step for all who take a place of this tenant.
+# Counting places and taking one are a single step for all who take one of this tenant.
 LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(current_schema || '/' || %(tenant)s, 0))"
 BUSY = f"""{BY_ID} AND version = %(old)s AND NOT place AND %(limit)s <=
     (SELECT count(*) FROM jobs WHERE tenant = %(tenant)s AND place)"""
@@ -43,14 +43,13 @@ FOUND = """
         AND state = ANY(%(states)s) AND operation = ANY(%(operations)s)
         AND created_at >= %(after)s AND created_at < %(before)s ORDER BY job DESC LIMIT %(count)s"""
 # From tenant to tenant along the index: whatever one of them has queued, the next is one step away.
-NEXT = "(SELECT tenant, due_at FROM jobs WHERE due_at IS NOT NULL AND tenant > {} ORDER BY 1, 2 LIMIT 1)"
+NEXT = "(SELECT tenant FROM jobs WHERE due_at IS NOT NULL AND tenant > {} ORDER BY 1 LIMIT 1)"
 TENANTS = f"""
-    WITH RECURSIVE walk AS ({NEXT.format("%s")} UNION ALL
-        SELECT next.* FROM walk CROSS JOIN LATERAL {NEXT.format("walk.tenant")} AS next)
-    SELECT tenant FROM walk WHERE due_at <= %s LIMIT %s"""
+    WITH RECURSIVE walk AS ({NEXT.format("%s")} UNION ALL SELECT next.tenant FROM walk, LATERAL {NEXT.format("walk.tenant")} AS next)
+    SELECT tenant FROM walk WHERE EXISTS (SELECT FROM (VALUES (false), (true)) AS queue (waits), LATERAL (SELECT FROM jobs
+        WHERE tenant = walk.tenant AND (state = 'UploadComplete') = waits AND due_at <= %s LIMIT 1) AS first) LIMIT %s"""
 QUEUE = """
-    SELECT document, due_at, job FROM jobs WHERE tenant = %s AND due_at <= %s AND (due_at, job) > (%s, %s)
-    ORDER BY due_at, job LIMIT 10"""
+    SELECT document, due_at, job FROM jobs WHERE tenant = %s AND (state = 'UploadComplete') = %s AND due_at <= %s AND (due_at, job) > (%s, %s) ORDER BY due_at, job LIMIT 10"""
 LIVING = "SELECT document FROM jobs WHERE live AND (tenant, job) > (%s, %s) ORDER BY tenant, job LIMIT %s"
 BACKLOG = """
     SELECT tenant, sum(waits::int), sum(runs::int), min(due_at) FILTER (WHERE waits), count(*) FROM (
@@ -192,8 +191,9 @@ def _job(row: Any) -> Job:
 
 
 def _queue(run: Any, tenant_id: str, now: datetime) -> Iterator[Job]:
-    """The tenant's due jobs, oldest first; what this version cannot read is passed over."""
-    last: tuple[Any, ...] = ("-infinity", "")
-    while rows := run(QUEUE, (tenant_id, now, *last)).fetchall():
-        yield from codec.readable(row[0] for row in rows)
-        last = rows[-1][1:]
+    """Its due jobs, oldest first, what waits for its start last; what cannot be read is passed over."""
+    for waits in (False, True):
+        last: tuple[Any, ...] = ("-infinity", "")
+        while rows := run(QUEUE, (tenant_id, waits, now, *last)).fetchall():
+            yield from codec.readable(row[0] for row in rows)
+            last = rows[-1][1:]

@@ -84,7 +84,7 @@ class StreamWorker:
             )
         except ModuleNotFoundError as exc:
             raise MissingExtraError("lambda", exc.name or "") from exc
-        if not event["Records"]:
+        if event["Records"] == []:
             return {"batchItemFailures": []}
         # Looked up once: an invocation without it is wrong as a whole, and not in each of its records.
         remaining = context.get_remaining_time_in_millis

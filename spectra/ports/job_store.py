@@ -68,8 +68,9 @@ class JobStore(abc.ABC):
          it. Deleting a job gives its place back.
     JS5  `find` is newest first, by job id; pages are full; a job that existed throughout appears
          exactly once; the cursor is opaque and only ever yields the asking tenant's jobs.
-    JS6  `due` gives at most *per_tenant* jobs of one tenant, oldest first, and moves on through the
-         tenants from call to call: each tenant with a due job is reached within
+    JS6  `due` gives at most *per_tenant* jobs of one tenant, oldest first, but those that wait for their
+         start (UploadComplete) behind all others: they may have to wait for just these. It moves on
+         through the tenants from call to call: each tenant with a due job is reached within
          ``ceil(tenants / limit) + 1`` calls on one instance, *tenants* being those with any ``due_at``,
          whatever any of them has queued. It costs one index seek per tenant passed; may lag by
          seconds, may repeat, never loses. What this version cannot read is passed over.

@@ -247,6 +247,19 @@ class DueForgetsTheAborted(MemoryJobStore):
         return [job for job in super().due(now, **asked) if not job.is_settling]
 
 
+class DueOldestFirstOnly(MemoryJobStore):
+    """What waits for its start may stand before what has begun, and hide it."""
+
+    def due(self, now, /, *, limit, per_tenant=5, tenant_id=None):
+        right = super().due(now, limit=limit, per_tenant=per_tenant, tenant_id=tenant_id)
+        tenants = {job.tenant_id for job in right}
+        found = []
+        for tenant in sorted(tenants):
+            jobs = super().due(now, limit=1_000, per_tenant=1_000, tenant_id=tenant)
+            found += sorted(jobs, key=lambda job: (job.due_at, job.job_id))[:per_tenant]
+        return found[:limit]
+
+
 class AnyCursor(MemoryJobStore):
     """A cursor is a job's id, and good for whatever is asked next."""
 
@@ -286,6 +299,10 @@ class CloseForgets(MemoryJobStore):
     def close(self):
         self._kept.jobs.clear()
         super().close()
+
+
+class TestDueOldestFirstOnly(OnMemory):
+    kind, breaks = DueOldestFirstOnly, "JS6"
 
 
 class TestDueThatOneTenantBlocks(OnSQLite):

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from spectra.adapters.embedded import SQLiteJobStore
+from spectra.adapters.embedded.job_store_schema import KNOWN_VERSION
 from spectra.errors import BackendError, NewerSchemaError
 
 from spectra.testing import ManualClock
@@ -87,9 +88,26 @@ def test_a_database_of_another_program_is_left_alone(
 def test_a_database_of_a_newer_spectra_is_left_alone(store: SQLiteJobStore, path: Path) -> None:
     store.add(export())
     store.close()
-    run(path, "PRAGMA user_version = 2")
+    run(path, f"PRAGMA user_version = {KNOWN_VERSION + 1}")
     with SQLiteJobStore(path) as older, pytest.raises(NewerSchemaError):
         older.add(export("k"))
+
+
+def test_a_database_of_the_first_version_is_brought_up(store: SQLiteJobStore, path: Path) -> None:
+    """Its index of what is due had what waits for its start among all else."""
+    job = store.add(export()).job
+    store.close()
+    run(
+        path,
+        "DROP INDEX jobs_due",
+        "CREATE INDEX jobs_due ON jobs (tenant_id, due_at, job_id) WHERE due_at IS NOT NULL",
+        "PRAGMA user_version = 1",
+    )
+    with SQLiteJobStore(path) as first, SQLiteJobStore(path) as second:
+        assert [*first.due(after(9), limit=5)] == [*second.due(after(9), limit=5)] == [job]
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (KNOWN_VERSION,)
+    connection.close()
 
 
 def test_a_path_that_cannot_be_opened(tmp_path: Path) -> None:

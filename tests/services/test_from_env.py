@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,6 @@ from spectra.errors import (
     InvalidSettingsError,
     NotConfiguredError,
 )
-from spectra.ports import Area
 
 BUCKET = {"SPECTRA_S3_BUCKET_NAME": "files", "SPECTRA_AWS_REGION": "eu-west-1"}
 DRIVER = {
@@ -100,19 +98,6 @@ def test_nothing_is_opened_and_nothing_of_the_password_is_shown() -> None:
         spectra.worker(), spectra.jobs, spectra.sweeper
         for part in (spectra, spectra.settings, spectra.executor, spectra.job_store, spectra.result_store):
             assert "hunter2" not in repr(part)
-
-
-@pytest.mark.parametrize("region", ["us-east-1", "eu-west-1", "eu-central-1"])
-def test_links_are_signed_with_version_4_in_every_region(
-    region: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    with Spectra.from_env(BUCKET | DRIVER | {"SPECTRA_AWS_REGION": region}) as spectra:
-        location = spectra.result_store.location("t", "j", Area.RESULTS, 1) + "a.csv"
-        until = datetime.now(UTC) + timedelta(hours=1)
-        link = spectra.result_store.download_link(location, filename="a.csv", expires_at=until)
-        assert "X-Amz-Algorithm=AWS4-HMAC-SHA256" in link.url
 
 
 def test_more_places_than_an_item_holds_are_refused_at_the_start() -> None:

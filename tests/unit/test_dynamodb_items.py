@@ -12,7 +12,7 @@ from hypothesis import example, given
 
 from spectra.adapters.aws.dynamodb.items import ATTRIBUTES, document_or_ids, from_item, to_item
 from spectra.adapters.aws.dynamodb.layout import (
-    AFTER_TENANT,
+    AFTER,
     at_of,
     due_text,
     lane_of,
@@ -169,12 +169,12 @@ def test_phases() -> None:
 def test_instants_sort_as_texts(early: datetime, late: datetime) -> None:
     assert due_text(early) < due_text(late)
     assert len(due_text(early)) == len(due_text(late)) == 17
-    assert read_at(f"t#{due_text(early)}#j#U")[1] == early
+    assert read_at(f"t#1#{due_text(early)}#j#U")[1] == early
 
 
 @pytest.mark.parametrize("other", ["a-b", "a.b", "a_b", "a0", "aa", "aZ", "b"])
 def test_no_tenant_stands_between_another_and_its_end(other: str) -> None:
-    assert f"a#{due_text(START)}" < "a" + AFTER_TENANT < f"{other}#{due_text(START)}" < "~"
+    assert f"a#0#{due_text(START)}" < "a#0" + AFTER < f"a#1#{due_text(START)}" < f"{other}#0#" < "~"
 
 
 # ---- what cannot be read -------------------------------------------------------------------------------

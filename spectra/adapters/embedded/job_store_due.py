@@ -21,12 +21,19 @@ _HEADS = """
     SELECT tenant_id FROM jobs INDEXED BY jobs_due_at WHERE due_at <= ? ORDER BY due_at, tenant_id LIMIT ?
 """
 _NEXT = """
-    SELECT tenant_id, due_at FROM jobs INDEXED BY jobs_due
-    WHERE due_at IS NOT NULL AND tenant_id > ? ORDER BY tenant_id, due_at, job_id LIMIT 1
+    SELECT tenant_id FROM jobs INDEXED BY jobs_due
+    WHERE due_at IS NOT NULL AND tenant_id > ? ORDER BY tenant_id LIMIT 1
 """
 _OLDEST = """
     SELECT due_at, job_id, document FROM jobs INDEXED BY jobs_due
-    WHERE tenant_id = ? AND (due_at, job_id) > (?, ?) AND due_at <= ? ORDER BY due_at, job_id LIMIT 1
+    WHERE tenant_id = ? AND (state = 'UploadComplete') = ? AND (due_at, job_id) > (?, ?) AND due_at <= ?
+    ORDER BY due_at, job_id LIMIT 1
+"""
+_IS_DUE = """
+    SELECT EXISTS (SELECT 1 FROM jobs INDEXED BY jobs_due
+                   WHERE tenant_id = ?1 AND (state = 'UploadComplete') = 0 AND due_at <= ?2)
+        OR EXISTS (SELECT 1 FROM jobs INDEXED BY jobs_due
+                   WHERE tenant_id = ?1 AND (state = 'UploadComplete') = 1 AND due_at <= ?2)
 """
 _FIRST: Final = -(2**63)
 
@@ -44,7 +51,7 @@ _RUNNING = """
 
 
 def oldest(connection: sqlite3.Connection, tenant_id: str, *, now: int) -> Iterator[Job]:
-    """The tenant's due jobs, oldest first, each read when it is asked for.
+    """The tenant's due jobs, oldest first, what waits for its start last; each read when it is asked for.
 
     One that cannot be read is passed over: raised, it would stop the work of every tenant, and
     counted, a few of them would stop the work of this one.
@@ -53,18 +60,21 @@ def oldest(connection: sqlite3.Connection, tenant_id: str, *, now: int) -> Itera
 
 
 def _oldest(connection: sqlite3.Connection, tenant_id: str, now: int) -> Iterator[Any]:
-    at, job_id = _FIRST, ""
-    while (row := connection.execute(_OLDEST, (tenant_id, at, job_id, now)).fetchone()) is not None:
-        at, job_id, document = row
-        found = fields(document)
-        yield {"tenant_id": tenant_id, "job_id": job_id} | (found if isinstance(found, dict) else {})
+    for waits in (0, 1):
+        at, job_id = _FIRST, ""
+        while (
+            row := connection.execute(_OLDEST, (tenant_id, waits, at, job_id, now)).fetchone()
+        ) is not None:
+            at, job_id, document = row
+            found = fields(document)
+            yield {"tenant_id": tenant_id, "job_id": job_id} | (found if isinstance(found, dict) else {})
 
 
 def due_tenants(connection: sqlite3.Connection, *, now: int, after: str, count: int) -> Sequence[str]:
     """The next *count* tenants with a due job, in the circle of tenants that begins behind *after*.
 
     While few jobs are due they are read, and nothing else is. When more are, the tenants are walked,
-    with one seek for each, due or not: however many jobs one of them has, the next is one seek away.
+    with three seeks for each, due or not: however many jobs one of them has, the next is one seek away.
     """
     heads = [tenant for (tenant,) in connection.execute(_HEADS, (now, _FEW))]
     if len(heads) < _FEW:
@@ -72,22 +82,22 @@ def due_tenants(connection: sqlite3.Connection, *, now: int, after: str, count: 
         start = bisect_right(tenants, after)
         return [*tenants[start:], *tenants[:start]][:count]
     found: list[str] = []
-    for tenant, first in _circle(connection, after):
-        if first <= now:
+    for tenant in _circle(connection, after):
+        if connection.execute(_IS_DUE, (tenant, now)).fetchone() == (1,):
             found.append(tenant)
             if len(found) == count:
                 break
     return found
 
 
-def _circle(connection: sqlite3.Connection, after: str) -> Iterator[tuple[str, int]]:
+def _circle(connection: sqlite3.Connection, after: str) -> Iterator[str]:
     for begin, end in ((after, None), ("", after)):
         place = begin
         while (row := connection.execute(_NEXT, (place,)).fetchone()) is not None:
-            place, first = row
+            (place,) = row
             if end is not None and place > end:
                 return
-            yield place, first
+            yield place
 
 
 def backlog(connection: sqlite3.Connection, *, now: int) -> Backlog:

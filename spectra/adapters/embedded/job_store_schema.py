@@ -29,7 +29,7 @@ __all__ = [
     "updates",
 ]
 
-KNOWN_VERSION: Final = 1
+KNOWN_VERSION: Final = 2
 _APPLICATION_ID: Final = int.from_bytes(b"Spct", "big")
 
 # The small columns stand before the document, so that reading them never touches its overflow pages.
@@ -39,11 +39,16 @@ _APPLICATION_ID: Final = int.from_bytes(b"Spct", "big")
 #
 #   jobs_key       get; the first page of find is a range of it
 #   jobs_listing   a filtered find is a range of it for each state and operation; time is in its entries
-#   jobs_due       the queue of each tenant; its first entry says whether the tenant is due
+#   jobs_due       the two queues of each tenant: what waits for its start stands behind all else
 #   jobs_due_at    whether, and whose, jobs are due, where they are few
 #   jobs_live      live
 #   jobs_waiting   backlog, as jobs_running; none of these three has ended jobs in it
 #   jobs_places    counted when a place is taken, so it never has more entries than the limit
+_QUEUES: Final = """
+    CREATE INDEX jobs_due ON jobs (tenant_id, (state = 'UploadComplete'), due_at, job_id)
+        WHERE due_at IS NOT NULL
+"""
+_FROM_1: Final = ("DROP INDEX jobs_due", _QUEUES)
 _STATEMENTS: Final = (
     """
     CREATE TABLE jobs (
@@ -69,7 +74,7 @@ _STATEMENTS: Final = (
         WHERE idempotency_key IS NOT NULL
     """,
     "CREATE INDEX jobs_listing ON jobs (tenant_id, state, operation, job_id DESC, created_at, ttl)",
-    "CREATE INDEX jobs_due ON jobs (tenant_id, due_at, job_id) WHERE due_at IS NOT NULL",
+    _QUEUES,
     "CREATE INDEX jobs_due_at ON jobs (due_at, tenant_id) WHERE due_at IS NOT NULL",
     "CREATE INDEX jobs_live ON jobs (tenant_id, job_id) WHERE live = 1",
     "CREATE INDEX jobs_waiting ON jobs (due_at, tenant_id) WHERE state = 'UploadComplete'",
@@ -193,10 +198,10 @@ def opened(path: Path, *, busy_timeout: float) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=busy_timeout, isolation_level=None, check_same_thread=False)
     try:
         # Before anything is changed: the file may be another program's.
-        made = _is_made(connection, path)
+        version = _version(connection, path)
         _use_write_ahead_log(connection, path, patience=busy_timeout)
         connection.execute("PRAGMA synchronous = FULL")
-        if not made:
+        if version < KNOWN_VERSION:
             _make(connection, path)
     except BaseException:
         connection.close()
@@ -204,23 +209,24 @@ def opened(path: Path, *, busy_timeout: float) -> sqlite3.Connection:
     return connection
 
 
-def _is_made(connection: sqlite3.Connection, path: Path) -> bool:
+def _version(connection: sqlite3.Connection, path: Path) -> int:
     # One statement, so one snapshot: another process may be making it.
     kind, version, things = connection.execute(_WHAT_IT_IS).fetchone()
     if kind == _APPLICATION_ID:
         if version > KNOWN_VERSION:
             raise NewerSchemaError(version, KNOWN_VERSION)
-        return True
+        return int(version)
     if kind or version or things:
         raise BackendError(f"{path} is a database of another program")
-    return False
+    return 0
 
 
 def _make(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("BEGIN IMMEDIATE")
     # Another process may have made it in the meantime.
-    if not _is_made(connection, path):
-        for statement in _STATEMENTS:
+    version = _version(connection, path)
+    if version < KNOWN_VERSION:
+        for statement in _FROM_1 if version else _STATEMENTS:
             connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {KNOWN_VERSION}")

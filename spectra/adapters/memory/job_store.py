@@ -151,7 +151,7 @@ class MemoryJobStore(JobStore):
             self._now()
             if tenant_id is not None:
                 return [*self._oldest(tenant_id, now, min(limit, per_tenant))]
-            tenants = sorted(t for t, queue in self._kept.due.items() if queue and queue[0][0] <= now)
+            tenants = sorted(tenant for tenant in self._kept.due if any(self._oldest(tenant, now, 1)))
             start = bisect_right(tenants, self._visited)
             tenants = [*tenants[start:], *tenants[:start]][:limit]
             if tenants:
@@ -204,9 +204,14 @@ class MemoryJobStore(JobStore):
         return None if job is None or _expired(job, now) else job
 
     def _oldest(self, tenant_id: str, now: datetime, count: int) -> Iterator[Job]:
-        for at, job_id in self._kept.due.get(tenant_id, [])[:count]:
-            if at <= now:
-                yield self._kept.jobs[tenant_id, job_id]
+        queue = self._kept.due.get(tenant_id, [])
+        waiting = bisect_left(queue, (True,))
+        due = itertools.chain(
+            itertools.takewhile(lambda entry: entry[1] <= now, itertools.islice(queue, waiting)),
+            itertools.takewhile(lambda entry: entry[1] <= now, itertools.islice(queue, waiting, None)),
+        )
+        for _, _, job_id in itertools.islice(due, count):
+            yield self._kept.jobs[tenant_id, job_id]
 
 
 def _expired(job: Job, now: datetime) -> bool:

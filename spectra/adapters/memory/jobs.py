@@ -8,7 +8,7 @@ from collections import defaultdict
 from datetime import datetime
 from typing import TypeAlias
 
-from spectra.domain import Job
+from spectra.domain import Job, JobState
 
 __all__ = ["Key", "MemoryJobs"]
 
@@ -27,7 +27,7 @@ class MemoryJobs:
         self.places: defaultdict[str, set[str]] = defaultdict(set)
         # Kept sorted, so that a page or a due job is found without looking at the tenant's others.
         self.ids: defaultdict[str, list[str]] = defaultdict(list)
-        self.due: defaultdict[str, list[tuple[datetime, str]]] = defaultdict(list)
+        self.due: defaultdict[str, list[tuple[bool, datetime, str]]] = defaultdict(list)
         self.live: set[Key] = set()
 
     def index(self, job: Job) -> None:
@@ -35,7 +35,7 @@ class MemoryJobs:
         key = (job.tenant_id, job.job_id)
         self.jobs[key] = job
         if job.due_at is not None:
-            insort(self.due[job.tenant_id], (job.due_at, job.job_id))
+            insort(self.due[job.tenant_id], (_waits(job), job.due_at, job.job_id))
         if not job.is_terminal or job.is_settling:
             self.live.add(key)
 
@@ -43,5 +43,9 @@ class MemoryJobs:
         """Take *job* out again."""
         if job.due_at is not None:
             queue = self.due[job.tenant_id]
-            del queue[bisect_left(queue, (job.due_at, job.job_id))]
+            del queue[bisect_left(queue, (_waits(job), job.due_at, job.job_id))]
         self.live.discard((job.tenant_id, job.job_id))
+
+
+def _waits(job: Job) -> bool:
+    return job.state is JobState.UPLOAD_COMPLETE

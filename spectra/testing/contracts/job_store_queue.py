@@ -62,6 +62,21 @@ class QueuePromises(Contract):
         self.agree(lambda: ids(store.due(after(4), limit=10)), ["b", "e", "c"])
         assert [*store.due(after(2), limit=10)] == []
 
+    def test_js6_what_waits_for_its_start_hides_nothing_that_has_begun(self, store: JobStore) -> None:
+        running = store.add(export("running", at=5)).job
+        running = store.replace(running, claimed(running, at=6))
+        ended = store.add(export("ended", at=5)).job
+        for step in (claimed, aborted):
+            ended = store.replace(ended, step(ended, at=70))
+        for n in range(9):
+            store.add(export(f"waits{n}", at=n))
+        store.add(load("open", at=-DAY + 80))
+        wanted = ["running", "ended", "open", "waits0", "waits1"]
+        self.agree(lambda: ids(store.due(after(99), limit=5, tenant_id="t")), wanted)
+        self.agree(lambda: ids(store.due(after(99), limit=5)), wanted)
+        self.agree(lambda: ids(store.due(after(69), limit=2, per_tenant=2)), ["running", "waits0"])
+        self.agree(lambda: ids(store.due(after(9), limit=1)), ["waits0"])
+
     def test_js6_a_jobs_due_at_follows_its_writes(self, store: JobStore) -> None:
         job = store.add(load()).job
         self.agree(lambda: [*store.due(after(1), limit=10)], [])

@@ -120,7 +120,7 @@ class JobStoreMachine(RuleBasedStateMachine):
             for j in self.jobs.values()
             if j.tenant_id == tenant and j.due_at is not None and j.due_at <= now
         ]
-        return sorted(due, key=lambda job: (job.due_at, job.job_id))
+        return sorted(due, key=lambda job: (job.state is JobState.UPLOAD_COMPLETE, job.due_at, job.job_id))
 
     # ---- writes ----------------------------------------------------------------------------------
 

@@ -16,11 +16,13 @@ from typing import Any, Final, TypeAlias
 from spectra.domain import Job, JobState
 
 __all__ = [
-    "AFTER_TENANT",
+    "AFTER",
+    "BEGUN",
     "INDEX",
     "KEPT_LANES",
     "LIVE_LANES",
     "PLACES",
+    "WAITING",
     "Item",
     "Key",
     "at_of",
@@ -45,8 +47,8 @@ LANES: Final = 16
 LIVE_LANES: Final = tuple(f"live{n:02}" for n in range(LANES))
 KEPT_LANES: Final = tuple(f"kept{n:02}" for n in range(LANES))
 
-AFTER_TENANT: Final = "$"
-"""The character after ``#``, which ends a tenant's name: no id has it, and it sorts before all that they have."""
+AFTER: Final = "$"
+"""The character after ``#``, which ends the words of `at`: no id has it, and it sorts before all that they have."""
 
 JOB: Final = "j#"
 _STATEMENT, _KEY, PLACES = "s#", "k#", "p"
@@ -58,6 +60,7 @@ _PHASES: Final = {
     JobState.IN_PROGRESS: "I",
 }
 _SETTLING, _KEPT = "S", "K"
+BEGUN, WAITING = "0", "1"
 _DIGITS: Final = ((0, 4), (4, 6), (6, 8), (8, 10), (10, 12), (12, 14), (14, 17))
 
 
@@ -112,14 +115,16 @@ def lane_of(job: Job) -> str:
 
 
 def at_of(job: Job) -> str:
-    """The job's place in its lane: by tenant, then by the instant at which it is due."""
+    """The job's place in its lane: by tenant, by whether it waits for its start, by when it is due."""
     assert job.due_at is not None
-    return "#".join((job.tenant_id, due_text(job.due_at), job.job_id, _phase(job)))
+    phase = _phase(job)
+    queue = WAITING if phase == _PHASES[JobState.UPLOAD_COMPLETE] else BEGUN
+    return "#".join((job.tenant_id, queue, due_text(job.due_at), job.job_id, phase))
 
 
 def read_at(at: str) -> tuple[str, datetime, str, str]:
     """Tenant, due instant, job id, phase of a place in a lane."""
-    tenant_id, digits, job_id, phase = at.split("#")
+    tenant_id, _, digits, job_id, phase = at.split("#")
     year, *rest = (int(digits[begin:end]) for begin, end in _DIGITS)
     month, day, hour, minute, second, millisecond = rest
     due = datetime(year, month, day, hour, minute, second, millisecond * 1000, UTC)

@@ -21,10 +21,12 @@ from typing import Any, Final
 import attrs
 
 from spectra.adapters.aws.dynamodb.layout import (
-    AFTER_TENANT,
+    AFTER,
+    BEGUN,
     INDEX,
     KEPT_LANES,
     LIVE_LANES,
+    WAITING,
     Item,
     due_text,
     lanes_of,
@@ -88,7 +90,7 @@ class Queue:
         if keys is None:
             return {one: self._of_tenant(one, now, per_tenant) for one in self._tenants(now, limit)}
         queues: dict[str, list[Item]] = {}
-        for key in sorted(keys, key=_due_of):
+        for key in sorted(keys, key=_turn_of):
             if _due_of(key)[0] <= now:
                 queues.setdefault(key["pk"]["S"], []).append(key)
         tenants = sorted(queues)
@@ -110,10 +112,15 @@ class Queue:
         return keys
 
     def _of_tenant(self, tenant_id: str, now: datetime, count: int) -> Iterator[Item]:
-        """The keys of what is due of a tenant, oldest first, read as they are taken."""
-        until = f"{tenant_id}#{due_text(now)}{AFTER_TENANT}"
-        lanes = (self._keyed(lane, f"{tenant_id}#", until, count) for lane in lanes_of(tenant_id))
-        return heapq.merge(*lanes, key=_due_of)
+        """The keys of what is due of a tenant, oldest first, what waits last; read as they are taken."""
+        live, kept = lanes_of(tenant_id)
+
+        def queue(lane: str, name: str) -> Iterator[Item]:
+            begin = f"{tenant_id}#{name}#"
+            return self._keyed(lane, begin, f"{begin}{due_text(now)}{AFTER}", count)
+
+        begun = heapq.merge(queue(live, BEGUN), queue(kept, BEGUN), key=_due_of)
+        return itertools.chain(begun, queue(live, WAITING))
 
     def _read(
         self, queues: dict[str, Iterator[Item]], now: datetime, limit: int, per_tenant: int
@@ -173,7 +180,7 @@ class Queue:
         return [*found]
 
     def _heads(self, lanes: Sequence[str]) -> Iterator[_Head]:
-        """The tenants of *lanes*, each with its oldest job there."""
+        """The queues of the tenants of *lanes*, each with its oldest job there."""
         for lane in lanes:
             after = ""
             while True:
@@ -182,7 +189,7 @@ class Queue:
                     if at > after:
                         tenant_id, due_at, _, _ = read_at(at)
                         yield _Head(tenant_id, due_at, lane in KEPT_LANES)
-                        after = tenant_id + AFTER_TENANT
+                        after = at[: len(tenant_id) + 2] + AFTER
                 if len(keys) < _KEYS:
                     break
 
@@ -261,18 +268,21 @@ def _asked(lane: str, after: str, until: str) -> dict[str, Any]:
     }
 
 
+def _turn_of(key: Item) -> tuple[bool, datetime, str]:
+    return read_at(key["at"]["S"])[3] == _WAITING, *_due_of(key)
+
+
 def _due_of(key: Item) -> tuple[datetime, str]:
     _, due_at, job_id, _ = read_at(key["at"]["S"])
     return due_at, job_id
 
 
 def _cursor(key: Item) -> str:
-    tenant_id, due_at, job_id, phase = read_at(key["at"]["S"])
-    return _LIVE.write(str(LIVE_LANES.index(key["lane"]["S"])), tenant_id, due_text(due_at), job_id, phase)
+    return _LIVE.write(str(LIVE_LANES.index(key["lane"]["S"])), *key["at"]["S"].split("#"))
 
 
 def _read_cursor(cursor: str) -> tuple[int, str]:
-    number, *rest = _LIVE.read(cursor, ids=5)
+    number, *rest = _LIVE.read(cursor, ids=6)
     if not number.isdecimal() or int(number) >= len(LIVE_LANES):
         raise InvalidCursorError
     return int(number), "#".join(rest) + "#"
