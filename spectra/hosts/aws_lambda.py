@@ -86,11 +86,10 @@ class StreamWorker:
             raise MissingExtraError("lambda", exc.name or "") from exc
         if event["Records"] == []:
             return {"batchItemFailures": []}
-        # Looked up once: an invocation without it is wrong as a whole, and not in each of its records.
-        remaining = context.get_remaining_time_in_millis
+        context.get_remaining_time_in_millis()  # without it the invocation is wrong, and not each record
         # Even when all records failed the answer is a list of them: an exception says less to Lambda.
         processor = BatchProcessor(EventType.DynamoDBStreams, raise_on_entire_batch_failure=False)
-        take = functools.partial(self._take, remaining)
+        take = functools.partial(self._take, context)
         return dict(process_partial_response(event, take, processor))
 
     def on_schedule(self, event: object, context: Context) -> dict[str, Any]:
@@ -102,19 +101,18 @@ class StreamWorker:
         Raises:
             BackendUnavailableError, BackendError: the job store could not be asked for what is due.
         """
-        remaining = context.get_remaining_time_in_millis
-        done = self._worker.take_due(may_begin=lambda: self._has_time(remaining))
+        done = self._worker.take_due(may_begin=lambda: self._has_time(context))
         return {"touched": done.touched, "failed": done.failed, "complete": done.complete}
 
-    def _has_time(self, remaining: Callable[[], int]) -> bool:
-        return remaining() / 1_000 >= self._margin
+    def _has_time(self, context: Context) -> bool:
+        return context.get_remaining_time_in_millis() / 1_000 >= self._margin
 
-    def _take(self, remaining: Callable[[], int], record: DynamoDBRecord) -> None:
+    def _take(self, context: Context, record: DynamoDBRecord) -> None:
         """Take the step of one record; what is raised makes Lambda give it again."""
         job = self._read(record.raw_event)
         if job is None:
             return
-        if not self._has_time(remaining):
+        if not self._has_time(context):
             self._log.note("record.late", job=str(job))
             return
         try:

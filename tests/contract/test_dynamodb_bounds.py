@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import random
 import uuid
 from decimal import Decimal
 
@@ -19,16 +18,11 @@ from spectra.errors import (
     OutcomeUnknownError,
 )
 from spectra.services.creating import add
-from spectra.testing import JobStoreContract, ManualClock
-from spectra.testing.contracts.job_store_queue import QueuePromises
+from spectra.testing import ManualClock
 from spectra.testing.dynamodb import FaultProxy
 from spectra.testing.samples import KEPT, START, aborted, after, claimed, completed, export, settled
-from tests.dynamodb_units import item_bytes
-
-ITEM_BYTES = 400 * 1024
-CONTROL = "".join(map(chr, range(1, 32)))
-"""Characters that JSON writes down with six."""
-LONG_ID = "Z" + "-._" * 42 + "-"
+from tests.dynamodb_units import ITEM_BYTES, item_bytes
+from tests.largest import CONTROL, LONG_ID, largest_life
 
 
 @pytest.fixture
@@ -65,70 +59,16 @@ def items(make, dynamodb_table):
 # ---- the largest job -----------------------------------------------------------------------------------
 
 
-def controls(count: int) -> str:
-    draw = random.Random(count)
-    return "".join(draw.choices(CONTROL, k=count))
-
-
-def large_error() -> JobError:
-    return JobError("E" * 64, Category.TRANSIENT, controls(4096), {"text": controls(1_300)})
-
-
-def largest(**parameters) -> Job:
-    """As large as the domain lets a new job be, and of characters that JSON makes six times as long."""
-    spec = ExportSpec(
-        query="select '" + controls(100 * 1024 - 9) + "'",
-        object=controls(1024),
-        parameters=parameters,
-        null_token=controls(64).replace("\n", "a").replace("\r", "b"),
-    )
-    return Job.new(
-        tenant_id=LONG_ID,
-        job_id=LONG_ID,
-        spec=spec,
-        at=START,
-        retention=KEPT,
-        actor=controls(255),
-        session=Session(controls(128), tuple(chr(n) * 128 for n in range(1, 32))),
-        labels={f"{n:02}" + controls(61): controls(255) for n in range(32)},
-        idempotency_key=controls(255),
-        retry_of=LONG_ID,
-    )
-
-
-def histories(job: Job):
-    """The lives of *job* that make it largest, each with its writes."""
-    worker = controls(255)
-    running = [job, claimed(job, worker=worker)]
-    for attempt in range(70):
-        at = after(10 + attempt)
-        running.append(running[-1].reschedule(at=at, due_at=at, error=large_error()))
-        running.append(running[-1].reclaim(at=at, worker=worker, until=after(200)))
-    last = running[-1]
-    warnings = ("€" * 300 + controls(700),) * 32
-    counts = completed(claimed(export())).counts
-    yield [*running, last.complete(at=after(300), retention=KEPT, counts=counts, warnings=warnings)]
-    yield [last, last.fail(at=after(300), retention=KEPT, error=large_error())]
-    ended = last.abort(at=after(300), retention=KEPT, reason=controls(4096), actor=worker)
-    yield [last, ended, settled(ended, at=301)]
-
-
-def test_the_largest_job_fits_through_all_its_life(make, items) -> None:
-    job = largest(text=controls(100 * 1024))
+@pytest.mark.parametrize("end", ["complete", "abort"])
+def test_the_largest_job_fits_through_all_its_life(make, items, end) -> None:
     store = make()
+    job, *later = largest_life(CONTROL, end)
     stored = store.add(job).job
-    begun = None
-    for life in histories(stored):
-        if begun is not None:
-            # The same job once more, where the first life left the state in which this one begins.
-            store.delete(LONG_ID, LONG_ID)
-            stored = store.add(life[0].evolved(version=0)).job
-        for after_it in life[1:]:
-            stored = store.replace(stored, after_it, limit=1 if stored.state != "InProgress" else None)
-        begun = life
-        assert make().get(LONG_ID, LONG_ID) == stored
-        assert max(item_bytes(item) for item in items()) < ITEM_BYTES
-    store.delete(LONG_ID, LONG_ID)
+    for job in later:
+        stored = store.replace(stored, job, limit=1)
+        assert make().get(job.tenant_id, job.job_id) == stored
+    assert max(item_bytes(item) for item in items()) < ITEM_BYTES
+    store.delete(job.tenant_id, job.job_id)
     assert [item["sk"]["S"] for item in items()] == ["p"]
 
 
@@ -242,17 +182,3 @@ def test_a_batch_that_is_handed_back_again_and_again_pauses_and_ends(make, proxy
     with pytest.raises(BackendUnavailableError):
         store.due(after(9), limit=1)
     assert 3 < len(pauses) < 20
-
-
-class TestTheQueueByLanes(QueuePromises):
-    """JS6 to JS9 as where the index is too large to be read whole."""
-
-    clock, namespace = JobStoreContract.clock, JobStoreContract.namespace
-    store, other = JobStoreContract.store, JobStoreContract.other
-
-    @pytest.fixture
-    def open_store(self, dynamodb_table, monkeypatch):
-        monkeypatch.setattr(queue, "_FEW", 1)
-        return lambda namespace, clock: DynamoDBJobStore(
-            dynamodb_table(namespace), client=dynamodb_table.client, clock=clock
-        )

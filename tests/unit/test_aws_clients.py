@@ -11,6 +11,9 @@ import pytest
 from spectra.adapters.aws.clients import Clients, new_client
 from spectra.errors import ClosedError
 
+forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+
 
 class Client:
     def __init__(self) -> None:
@@ -50,6 +53,7 @@ def test_a_ready_one_is_its_givers_to_close() -> None:
         clients.check_open()
 
 
+@forks
 def test_after_a_fork_another_is_made_though_a_thread_was_making_one() -> None:
     begun, go_on = threading.Event(), threading.Event()
 
@@ -74,6 +78,7 @@ def test_after_a_fork_another_is_made_though_a_thread_was_making_one() -> None:
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
+@forks
 def test_a_child_leaves_its_parents_connections_open() -> None:
     clients = Clients(Client, owner="the shop")
     client = clients.client()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import example, given
+from hypothesis import strategies as st
 
 from spectra.adapters.aws.dynamodb.items import ATTRIBUTES, document_or_ids, from_item, to_item
 from spectra.adapters.aws.dynamodb.layout import (
@@ -37,7 +38,8 @@ from spectra.testing.samples import (
     settled,
     uploaded,
 )
-from tests.dynamodb_units import item_bytes
+from tests.dynamodb_units import ITEM_BYTES, item_bytes
+from tests.largest import CONTROL, largest_life
 
 SAMPLES = Path(__file__).parent / "samples"
 
@@ -91,6 +93,24 @@ def test_digests_differ_with_the_statement() -> None:
     one, two = (export(query="x" * 2000 + last) for last in "ab")
     assert digest_of(one) != digest_of(two)
     assert digest_of(load()) is None
+
+
+@pytest.mark.parametrize("end", ["complete", "fail", "abort"])
+@pytest.mark.parametrize("characters", [CONTROL, "\x01", '"', "\\", "\U0001d11e"], ids=ascii)
+def test_every_job_fits_into_an_item(characters: str, end: str) -> None:
+    for job in largest_life(characters, end):
+        item = item_of(job, seated=True, wake=True, statement=digest_of(job))
+        assert item_bytes(item) < ITEM_BYTES * 3 / 4
+        assert from_item(item, statement=text_of(statement_item(job, digest_of(job)))) == job
+        assert item_bytes(statement_item(job, digest_of(job))) < ITEM_BYTES * 3 / 4
+
+
+@given(st.text(st.sampled_from('\x01\x1f\\u01"n/é'), max_size=12))
+def test_control_characters_stand_for_themselves(text: str) -> None:
+    job = export(labels={"a": text})
+    item = item_of(job)
+    assert len(item.get("lb", {"S": ""})["S"]) <= 10 + 2 * len(text)
+    assert from_item(item) == job
 
 
 def test_absent_instead_of_null_and_of_defaults() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, Final
@@ -64,8 +65,14 @@ _OF_LOADS: Final = frozenset({"key_columns", "max_failed_records", "on_duplicate
 _EMPTY: Final[Mapping[str, Any]] = {"warnings": [], "labels": {}, "session": {"db_groups": []}, "history": []}
 
 
+_ESCAPE: Final = re.compile(r"(\\\\)|\\u00([01][0-9a-f])")
+_loads: Final = json.JSONDecoder(strict=False).decode
+
+
 def _dumps(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    """JSON in which control characters stand for themselves: as six each, they would not fit into an item."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _ESCAPE.sub(lambda m: m[1] or chr(int(m[2], 16)), text) if "\\u00" in text else text
 
 
 # ---- attributes -----------------------------------------------------------------------------------
@@ -215,7 +222,7 @@ def _short(text: str, here: str) -> str:
 
 
 def _long(text: str, here: str) -> Any:
-    return json.loads(text.replace(_HERE, here) if _HERE in text and here not in text else text)
+    return _loads(text.replace(_HERE, here) if _HERE in text and here not in text else text)
 
 
 def from_item(item: Mapping[str, Any], *, statement: str | None = None) -> Job:
@@ -263,10 +270,10 @@ def _document(item: Mapping[str, Any], statement: str | None) -> dict[str, Any]:
         document["due_at"] = instant(read_at(item["at"]["S"])[1])
     if "hi" in item:
         history = item["hi"]
-        document["history"] = json.loads(history["S"]) if "S" in history else unpack_history(_plain(history))
+        document["history"] = _loads(history["S"]) if "S" in history else unpack_history(_plain(history))
     document["spec"] = _spec(item, here, statement)
     if "x" in item:
-        document = json.loads(item["x"]["S"]) | document
+        document = _loads(item["x"]["S"]) | document
     return document
 
 
