@@ -7,7 +7,7 @@ import platform
 import sys
 from pathlib import Path
 
-NAMES = ("importing", "events", "job_store", "exports", "redshift", "s3")
+NAMES = ("importing", "events", "job_store", "exports", "dynamodb", "redshift", "s3")
 
 
 def main(names: list[str]) -> int:

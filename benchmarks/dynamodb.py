@@ -115,7 +115,7 @@ def run() -> Iterator[tuple[str, float, float]]:
             for what, call in {
                 "add": lambda one: store.add(one).job,
                 "get": lambda one: store.get(one.tenant_id, one.job_id),
-                "replace, with a place": lambda one: store.replace(one, claim(one), limit=9_000),
+                "replace, with a place": lambda one: store.replace(one, claim(one), limit=3_000),
                 "replace": lambda one: store.replace(one, renew(one)),
                 "replace, giving the place back": lambda one: store.replace(one, done(one)),
             }.items():

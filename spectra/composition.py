@@ -57,7 +57,8 @@ class Spectra:
         """Put adapters together.
 
         Raises:
-            IncompatibleAdaptersError: the executor cannot reach what the result store keeps.
+            IncompatibleAdaptersError: the executor cannot reach what the result store keeps, or a setting
+                asks for more than a store can take.
         """
         if not isinstance(settings, Settings):
             raise TypeError(f"settings must be Settings, not {type(settings).__name__}")
@@ -71,6 +72,12 @@ class Spectra:
             raise IncompatibleAdaptersError(
                 f"the result store takes uploads of at most {allowed:,} bytes; "
                 "lower SPECTRA_BULK_MAX_FILE_SIZE_MB"
+            )
+        places = job_store.max_places
+        if places is not None and (settings.bulk_max_concurrent_jobs or 0) > places:
+            raise IncompatibleAdaptersError(
+                f"the job store counts at most {places:,} running jobs of a tenant; "
+                "lower SPECTRA_BULK_MAX_CONCURRENT_JOBS, or set it to none"
             )
         self.job_store = job_store
         self.executor = executor

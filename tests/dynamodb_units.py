@@ -5,6 +5,10 @@ from __future__ import annotations
 import math
 
 
+ITEM_BYTES = 400 * 1024
+"""The most that an item may have."""
+
+
 def value_bytes(value) -> int:
     ((kind, inner),) = value.items()
     if kind == "N":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 import attrs
 
@@ -11,13 +12,17 @@ from spectra.errors import InvalidSpecError
 
 __all__ = ["Caller", "Session"]
 
+MAX_GROUPS: Final = 100
 _name = bounded_text(128, min_bytes=1)
 
 
 def _groups(value: Iterable[str]) -> tuple[str, ...]:
     if isinstance(value, str):  # iterable too, and one group for each letter is nobody's wish
         raise InvalidSpecError("db_groups", "must be a collection of names")
-    return tuple(value)
+    groups = tuple(value)
+    if len(groups) > MAX_GROUPS:
+        raise InvalidSpecError("db_groups", f"at most {MAX_GROUPS} are allowed")
+    return groups
 
 
 @attrs.frozen

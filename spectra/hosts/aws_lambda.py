@@ -84,6 +84,9 @@ class StreamWorker:
             )
         except ModuleNotFoundError as exc:
             raise MissingExtraError("lambda", exc.name or "") from exc
+        if event["Records"] == []:
+            return {"batchItemFailures": []}
+        context.get_remaining_time_in_millis()  # without it the invocation is wrong, and not each record
         # Even when all records failed the answer is a list of them: an exception says less to Lambda.
         processor = BatchProcessor(EventType.DynamoDBStreams, raise_on_entire_batch_failure=False)
         take = functools.partial(self._take, context)
@@ -126,6 +129,9 @@ class StreamWorker:
         """The job that a record is about, if it asks for a worker and can be read."""
         try:
             image = record["dynamodb"].get("NewImage")
+            if image is None and record.get("eventName") in ("INSERT", "MODIFY"):
+                why = "the stream has no new images; set its view type to NEW_IMAGE"
+                self._log.note("record.without_image", record=record.get("eventID"), why=why)
             return self._job_of(image) if image and "wake" in image else None
         except (BackendUnavailableError, OutcomeUnknownError):
             raise  # its statement is an item of its own, and could not be read now

@@ -92,6 +92,9 @@ class JobStore(abc.ABC):
 
     __slots__ = ()
 
+    max_places: int | None = None
+    """The highest *limit* that `replace` takes; None if there is no bound."""
+
     @abc.abstractmethod
     def add(self, job: Job, /) -> Added:
         """Store a new job at version 1 and return it so.
@@ -117,6 +120,7 @@ class JobStore(abc.ABC):
             JobNotFoundError: the job was deleted.
             JobConflictError: it is at another version.
             TenantBusyError: *limit* was given, and all places are taken.
+            InvalidSpecError: *limit* is above `max_places`.
         """
 
     @abc.abstractmethod

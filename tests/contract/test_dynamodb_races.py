@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import random
 import threading
 import time
 import uuid
@@ -20,11 +21,15 @@ from spectra import Caller, ExportSpec, Settings, Spectra
 from spectra.adapters.aws.dynamodb import DynamoDBJobStore
 from spectra.adapters.aws.s3 import S3ResultStore
 from spectra.domain import JobState
+from spectra.errors import BackendError, JobConflictError, JobNotFoundError, TenantBusyError
+from spectra.testing import ManualClock
 from spectra.testing.dynamodb import FaultProxy
+from spectra.testing.samples import claimed, completed, export
 from tests.contract.redshift_house import by_data_api
 
 THOROUGH = bool(os.environ.get("SPECTRA_THOROUGH"))
 WORKERS, JOBS, PLACES = (50, 500, 5) if THOROUGH else (8, 40, 5)
+TURNS = 200 if THOROUGH else 20
 PATIENCE = 1_500.0 if THOROUGH else 400.0
 FAULTS = {
     "throttle": 0.02,
@@ -38,6 +43,8 @@ FAULTS = {
 
 @pytest.fixture(params=["as it is", "with faults"])
 def endpoint(request, local_dynamodb):
+    if not local_dynamodb.name.startswith("DynamoDB Local"):
+        pytest.skip("moto takes one request at a time and says nothing about races")
     if request.param == "as it is":
         yield local_dynamodb.endpoint
         return
@@ -101,3 +108,54 @@ def test_places_are_exact_however_many_workers_race(
         TableName=table, Key={"pk": {"S": tenant}, "sk": {"S": "p"}}, ConsistentRead=True
     )["Item"]
     assert "places" not in places
+
+
+def test_keys_statements_and_places_go_with_their_jobs_whoever_races(
+    endpoint, local_dynamodb, dynamodb_table
+) -> None:
+    """One key, one job at a time, two places; whoever meets it claims, completes, deletes, or makes it anew."""
+    table = dynamodb_table(f"n{uuid.uuid4().hex}")
+    client = functools.partial(local_dynamodb.client, endpoint=endpoint, total_max_attempts=1)
+    query = "select '" + "x" * 2_000 + "'"
+    clock = ManualClock()
+    done, wrong = Counter(), []
+
+    def race(number: int) -> None:
+        dice = random.Random(number)
+        with DynamoDBJobStore(table, client=client, clock=clock, sleep=lambda _: None) as store:
+            for turn in range(TURNS):
+                name = f"j{number}x{turn}"
+                try:
+                    job = store.add(export(name, query=query, idempotency_key="k")).job
+                    done["replayed" if job.job_id != name else "added"] += 1
+                    steps = [claimed, completed][job.state == "InProgress" :] if not job.is_terminal else []
+                    for step in steps[: dice.randint(0, 2)]:
+                        job = store.replace(job, step(job), limit=2)
+                        done[step.__name__] += 1
+                    if dice.random() < 0.4:
+                        store.delete("t", job.job_id)
+                        done["deleted"] += 1
+                except (JobConflictError, JobNotFoundError, TenantBusyError, BackendError) as exc:
+                    done[exc.code] += 1
+                except Exception as exc:
+                    wrong.append(exc)
+
+    threads = [threading.Thread(target=race, args=[number]) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    assert not wrong
+    assert min(done[one] for one in ("added", "replayed", "claimed", "completed", "deleted")) > 3, done
+    with DynamoDBJobStore(table, client=local_dynamodb.client, clock=clock) as store:
+        left = dynamodb_table.client.scan(TableName=table, ConsistentRead=True)["Items"]
+        jobs = {item["sk"]["S"][2:] for item in left if item["sk"]["S"].startswith("j#")}
+        running = {item["sk"]["S"][2:] for item in left if "seat" in item}
+        assert {item["job"]["S"] for item in left if item["sk"]["S"].startswith("k#")} <= jobs
+        assert {item["sk"]["S"].split("#")[1] for item in left if item["sk"]["S"].startswith("s#")} == jobs
+        places = next((item for item in left if item["sk"]["S"] == "p"), {})
+        assert set(places.get("places", {}).get("SS", ())) == running
+        for name in jobs:
+            store.delete("t", name)
+    rest = dynamodb_table.client.scan(TableName=table, ConsistentRead=True)["Items"]
+    assert [(item["sk"]["S"], set(item)) for item in rest] == [("p", {"pk", "sk"})]

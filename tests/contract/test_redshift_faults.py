@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import math
 import os
 import threading
 import time
@@ -12,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 import attrs
 import pytest
 
-from spectra.adapters.aws.redshift import RedshiftExecutor
+from spectra.adapters.aws.redshift import RedshiftDataExecutor, RedshiftExecutor, data_executor
 from spectra.adapters.aws.redshift.load_reports import Numbering
 from spectra.adapters.aws.redshift.load_sql import stage_of
 from spectra.adapters.aws.s3 import S3ResultStore
@@ -21,7 +22,7 @@ from spectra.errors import BackendError, BackendUnavailableError, InvalidSpecErr
 from spectra.ports import Query, Status
 from spectra.testing.contracts.executor_harness import Trial
 from spectra.testing.redshift import FaultKind
-from tests.contract.redshift_house import RedshiftHarness, by_data_api, by_driver, given, when_given
+from tests.contract.redshift_house import TARGET, RedshiftHarness, by_data_api, by_driver, given, when_given
 
 driver = pytest.mark.parametrize("make", [by_driver], indirect=True)
 PATIENCE = 120.0
@@ -621,3 +622,28 @@ def test_a_service_that_cannot_be_asked_is_not_said_to_have_done_nothing(
     assert ended(other, task, close_ledger=False) is Effect.APPLIED
     assert trial.done(trial.again(task, 2)).status is Status.SUCCEEDED
     assert len(trial.harness.rows(table)) == 50
+
+
+@data_api
+def test_a_look_at_a_load_lasts_as_long_as_it_may(trial, redshift, monkeypatch) -> None:
+    monkeypatch.setattr(data_executor, "_LONG", math.inf)
+    go_on = threading.Event()
+    task = trial.task(trial.insert(trial.table()), DATA)
+    when_given(monkeypatch, redshift, task, "COPY", lambda: go_on.wait(60))
+
+    def seconds(look):
+        begun = time.monotonic()
+        look(task)
+        return time.monotonic() - begun
+
+    looks = []
+    with RedshiftDataExecutor(trial.results, redshift.data_client, TARGET, step_seconds=0) as executor:
+        looks += [(0, seconds(executor.start)), (0, seconds(executor.poll))]
+        executor._step = 1.5
+        looks += [(1.5, seconds(executor.start)), (1.5, seconds(executor.poll))]
+        go_on.set()
+        assert until(executor, task, Status.SUCCEEDED).counts.succeeded == 50
+    assert all(step <= took < step + 1.4 for step, took in looks), looks
+    for nonsense in (-1, 61):
+        with pytest.raises(InvalidSpecError, match="step_seconds"):
+            RedshiftDataExecutor(trial.results, redshift.data_client, TARGET, step_seconds=nonsense)

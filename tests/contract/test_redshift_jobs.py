@@ -140,8 +140,7 @@ def test_the_pages_example(monkeypatch, tmp_path, redshift, local_s3, bucket, pr
     connect = 'connect = {"host": "…", "database": "dev", "user": "…", "password": "…"}'
     for old, new in (
         (connect, f"connect = {redshift.parameters!r}"),
-        ('"my-bucket", prefix="spectra/"', f'"{bucket}", prefix="{prefix}"'),
-        ('boto3.client("s3")', "local_client()"),
+        ('"my-bucket", prefix="spectra/"', f'"{bucket}", prefix="{prefix}", client=local_client'),
     ):
         assert old in code
         code = code.replace(old, new)

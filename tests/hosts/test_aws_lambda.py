@@ -16,7 +16,7 @@ from spectra import Caller, ExportSpec, LoadSpec, Settings, Spectra
 from spectra.adapters.aws.dynamodb import DynamoDBJobStore
 from spectra.adapters.aws.dynamodb.table import STREAM_FILTER
 from spectra.adapters.memory import MemoryJobStore, MemoryResultStore
-from spectra.domain import Category, Counts, Effect, JobError, Progress
+from spectra.domain import Category, Counts, Effect, JobError, Progress, Session
 from spectra.errors import BackendError, BackendUnavailableError, NotConfiguredError, OutcomeUnknownError
 from spectra.hosts import aws_lambda
 from spectra.hosts.aws_lambda import StreamWorker
@@ -114,7 +114,6 @@ def test_an_export_begins_by_its_own_record_without_a_read(function):
 
 
 def test_a_short_export_costs_three_writes_and_no_read_but_the_look_for_what_is_due(function):
-    function.warehouse.start = lambda task: task.label  # as both executors of Redshift say
     job = function.export()  # the first
     function.pump.pump(function)
     function.warehouse.executions = [SUCCEEDED]
@@ -156,6 +155,7 @@ def test_each_write_of_a_host_passes_once_and_no_write_of_a_worker(function):
     assert states[-1] == "JobComplete" and function.begun() == {f"{load}/1": 1, f"{load}/2": 1}
 
     # An export that is aborted while it runs, and takes two steps to settle.
+    warehouse.executions = [RUNNING]
     export = function.export()
     assert pump.pump(function) == 1
     function.host.jobs.abort(ME, export.job_id)
@@ -170,10 +170,10 @@ def test_each_write_of_a_host_passes_once_and_no_write_of_a_worker(function):
     idle = function.load()
     function.host.jobs.abort(ME, idle.job_id)
     broken = function.export()
+    assert pump.pump(function) == 1
     warehouse.executions = [
         Execution(status=Status.FAILED, error=JobError.of("BAD", Category.VALIDATION, "no"))
     ]
-    assert pump.pump(function) == 1
     function.clock.advance(seconds=10)
     schedule({}, function.context)
     assert function.job(broken).state == "Failed"
@@ -284,6 +284,77 @@ def test_poison_is_passed_and_what_stands_behind_it_is_done(function, caplog):
     assert codes[0] == "NEWER_SCHEMA" and len(codes) == 5
 
 
+def test_what_is_no_job_of_the_table_begins_nothing(function, caplog):
+    function.export(LONG)
+    function.host.jobs.create(ME, ExportSpec(query="select 1"), idempotency_key="k")
+    removed = function.load()
+    function.host.jobs.abort(ME, removed.job_id)
+    function.host.job_store.delete("acme", removed.job_id)
+    function.pump.pattern = {}  # as if somebody had forgotten the filter
+    function.pump.pump(function)
+    kinds = {record["dynamodb"]["Keys"]["sk"]["S"][0] for record in function.pump.seen}
+    assert kinds >= {"j", "s", "k", "p"}
+    assert "REMOVE" in {record["eventName"] for record in function.pump.seen}
+    assert len(function.begun()) == 2 and set(function.begun().values()) == {1}
+    assert all(one.failed == [] for one in function.pump.deliveries)
+    assert not facts_of(caplog, "record.unreadable") and not facts_of(caplog, "record.without_image")
+
+
+def test_a_stream_without_images_is_told(function, caplog):
+    function.export()
+    function.pump.pump(lambda event: {})
+    records = copy.deepcopy(function.pump.seen)
+    for record in records:
+        del record["dynamodb"]["NewImage"]
+    assert function({"Records": records}) == {"batchItemFailures": []}
+    assert "NEW_IMAGE" in facts_of(caplog, "record.without_image")[0]["why"]
+
+
+@pytest.mark.parametrize("event", [{}, {"records": []}, []], ids=str)
+def test_what_is_no_batch_fails_for_all_to_see(function, event):
+    with pytest.raises((TypeError, KeyError, ValueError)):
+        function(event)
+
+
+def test_an_empty_batch(function):
+    assert function({"Records": []}) == {"batchItemFailures": []}
+
+
+def test_an_invocation_without_its_time_fails_as_a_whole(function):
+    job = function.export()
+    function.pump.pump(lambda event: {})
+    for handler in (function.worker.on_stream, function.worker.on_schedule):
+        with pytest.raises(AttributeError, match="get_remaining_time_in_millis"):
+            handler({"Records": function.pump.seen}, None)
+    assert function.job(job) == job
+
+
+def test_nothing_of_a_statement_or_a_session_is_logged(function, caplog):
+    caplog.set_level("DEBUG", "spectra")
+    spec = ExportSpec(query="select 'hunter2' as a, :p as b", parameters={"p": "hunter2"})
+    me = Caller("acme", session=Session("hunter2"))
+    jobs = [function.host.jobs.create(me, spec, labels={"a": "hunter2"}).job for _ in range(5)]
+    function.pump.pump(lambda event: {})
+    poison = copy.deepcopy(function.pump.seen[0])
+    poison["dynamodb"]["NewImage"]["op"] = {"S": "dance"}
+    function.faults.fail_before(
+        "replace", BackendError("broken"), when=lambda old, new, **_: old.job_id == jobs[0].job_id
+    )
+    told = function({"Records": [poison, *function.pump.seen]})
+    function.warehouse.executions = [
+        Execution(status=Status.FAILED, error=JobError.of("BAD", Category.VALIDATION, "hunter2")),
+        Execution(status=Status.FAILED, error=JobError.of("LATER", Category.TRANSIENT, "hunter2")),
+        SUCCEEDED,
+        Execution(status=Status.LOST),
+    ]
+    for _ in range(4):
+        function.clock.advance(seconds=400)
+        told |= function.worker.on_schedule({}, function.context)
+    assert {str(function.job(job).state) for job in jobs} >= {"JobComplete", "Failed"}
+    assert len(caplog.records) > 10
+    assert "hunter2" not in caplog.text + repr(told) + repr([vars(one) for one in caplog.records])
+
+
 def test_attached_work_is_refused_before_it_is_claimed(function, caplog):
     function.warehouse.is_detached = False
     jobs = [function.export(f"select {n}") for n in range(3)]
@@ -347,7 +418,7 @@ def test_a_poll_never_waits(function):
     function.pump.pump(function)
     function.clock.advance(seconds=10)
     function.worker.on_schedule({}, function.context)
-    assert [call[2] for call in function.warehouse.calls if call[0] == "poll"] == [0]
+    assert [call[2] for call in function.warehouse.calls if call[0] == "poll"] == [0, 0]
 
 
 def test_a_poll_comes_as_late_as_the_settings_allow(function):

@@ -10,7 +10,13 @@ import pytest
 from spectra import Settings, Spectra
 from spectra.adapters.aws.redshift import RedshiftDataExecutor, RedshiftExecutor
 from spectra.adapters.embedded import SQLiteJobStore
-from spectra.errors import ConfigurationError, InvalidSettingsError, NotConfiguredError
+from spectra.errors import (
+    ClosedError,
+    ConfigurationError,
+    IncompatibleAdaptersError,
+    InvalidSettingsError,
+    NotConfiguredError,
+)
 
 BUCKET = {"SPECTRA_S3_BUCKET_NAME": "files", "SPECTRA_AWS_REGION": "eu-west-1"}
 DRIVER = {
@@ -92,6 +98,23 @@ def test_nothing_is_opened_and_nothing_of_the_password_is_shown() -> None:
         spectra.worker(), spectra.jobs, spectra.sweeper
         for part in (spectra, spectra.settings, spectra.executor, spectra.job_store, spectra.result_store):
             assert "hunter2" not in repr(part)
+
+
+def test_more_places_than_an_item_holds_are_refused_at_the_start() -> None:
+    with pytest.raises(IncompatibleAdaptersError, match="SPECTRA_BULK_MAX_CONCURRENT_JOBS"):
+        Spectra.from_env(BUCKET | DRIVER | {"SPECTRA_BULK_MAX_CONCURRENT_JOBS": "10000"})
+    for most in ("3000", "none"):
+        Spectra.from_env(BUCKET | DRIVER | {"SPECTRA_BULK_MAX_CONCURRENT_JOBS": most}).close()
+
+
+def test_closing_closes_the_clients_that_were_made() -> None:
+    with Spectra.from_env(BUCKET | WORKGROUP) as spectra:
+        services = (spectra.job_store._calls, spectra.result_store, spectra.executor._service)
+        made = [one._clients.client() for one in services]
+    assert not any(len(one._endpoint.http_session._manager.pools) for one in made)
+    for service in services:
+        with pytest.raises(ClosedError):
+            service._clients.client()
 
 
 def test_a_home_is_embedded(tmp_path: Path) -> None:

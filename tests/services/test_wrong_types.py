@@ -85,6 +85,9 @@ def test_sessions_and_their_groups() -> None:
         Session(db_groups="admins")
     assert (refused.value.field, refused.value.problem) == ("db_groups", "must be a collection of names")
     assert Session(db_groups=["a", "b"]).db_groups == ("a", "b")
+    assert len(Session(db_groups=map(str, range(100))).db_groups) == 100
+    with pytest.raises(InvalidSpecError, match="at most 100"):
+        Session(db_groups=map(str, range(101)))
     for session in (None, {"db_user": "x"}, "x"):
         with pytest.raises(TypeError):
             Caller("acme", session=session)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from hypothesis import example, given
+from hypothesis import strategies as st
 
 from spectra.adapters.aws.dynamodb.items import ATTRIBUTES, document_or_ids, from_item, to_item
 from spectra.adapters.aws.dynamodb.layout import (
@@ -36,7 +38,8 @@ from spectra.testing.samples import (
     settled,
     uploaded,
 )
-from tests.dynamodb_units import item_bytes
+from tests.dynamodb_units import ITEM_BYTES, item_bytes
+from tests.largest import CONTROL, largest_life
 
 SAMPLES = Path(__file__).parent / "samples"
 
@@ -73,10 +76,41 @@ def test_what_is_large(query: str, large: bool) -> None:
     assert (digest_of(export(query=query)) is not None) is large
 
 
+@pytest.mark.parametrize(("bytes_of_text", "large"), [(900, False), (1024, True)])
+def test_parameters_count_with_the_statement(bytes_of_text: int, large: bool) -> None:
+    job = export(parameters={"a": "x" * bytes_of_text, "d": Decimal("1.10"), "at": START, "n": None})
+    digest = digest_of(job)
+    assert (digest is not None) is large
+    if digest is not None:
+        item = item_of(job, statement=digest)
+        assert item_bytes(item) < 512
+        assert from_item(item, statement=text_of(statement_item(job, digest))) == job
+        assert digest != digest_of(export(parameters={**job.spec.parameters, "n": 1}))
+    assert from_item(item_of(job)) == job
+
+
 def test_digests_differ_with_the_statement() -> None:
     one, two = (export(query="x" * 2000 + last) for last in "ab")
     assert digest_of(one) != digest_of(two)
     assert digest_of(load()) is None
+
+
+@pytest.mark.parametrize("end", ["complete", "fail", "abort"])
+@pytest.mark.parametrize("characters", [CONTROL, "\x01", '"', "\\", "\U0001d11e"], ids=ascii)
+def test_every_job_fits_into_an_item(characters: str, end: str) -> None:
+    for job in largest_life(characters, end):
+        item = item_of(job, seated=True, wake=True, statement=digest_of(job))
+        assert item_bytes(item) < ITEM_BYTES * 3 / 4
+        assert from_item(item, statement=text_of(statement_item(job, digest_of(job)))) == job
+        assert item_bytes(statement_item(job, digest_of(job))) < ITEM_BYTES * 3 / 4
+
+
+@given(st.text(st.sampled_from('\x01\x1f\\u01"n/é'), max_size=12))
+def test_control_characters_stand_for_themselves(text: str) -> None:
+    job = export(labels={"a": text})
+    item = item_of(job)
+    assert len(item.get("lb", {"S": ""})["S"]) <= 10 + 2 * len(text)
+    assert from_item(item) == job
 
 
 def test_absent_instead_of_null_and_of_defaults() -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, Final
 
+from spectra.adapters.aws.clients import new_client
 from spectra.adapters.aws.dynamodb import DynamoDBJobStore
-from spectra.adapters.aws.dynamodb.calls import new_client
+from spectra.adapters.aws.dynamodb import calls as dynamodb
 from spectra.adapters.aws.redshift import RedshiftDataExecutor, RedshiftExecutor, RedshiftOptions
 from spectra.adapters.aws.s3 import S3ResultStore
-from spectra.errors import InvalidSettingsError, InvalidSpecError, MissingExtraError, NotConfiguredError
+from spectra.adapters.aws.s3 import clients as s3
+from spectra.errors import InvalidSettingsError, InvalidSpecError, NotConfiguredError
 from spectra.ports import Clock
 from spectra.settings import Settings
 
@@ -21,7 +23,7 @@ _DATA_API: Final = "data-api"
 
 def job_store(settings: Settings, clock: Clock) -> DynamoDBJobStore:
     """The table."""
-    client = partial(new_client, settings.aws_region, settings.dynamodb_endpoint)
+    client = partial(dynamodb.new_client, settings.aws_region, settings.dynamodb_endpoint)
     return DynamoDBJobStore(settings.dynamodb_table_name, client=client, clock=clock)
 
 
@@ -34,7 +36,7 @@ def result_store(settings: Settings) -> S3ResultStore:
     """
     if settings.s3_bucket_name is None:
         raise NotConfiguredError("no bucket is named; set SPECTRA_S3_BUCKET_NAME")
-    client = partial(_client, "s3", settings.aws_region, settings.s3_endpoint)
+    client = partial(s3.new_client, settings.aws_region, settings.s3_endpoint)
     try:
         return S3ResultStore(settings.s3_bucket_name, prefix=settings.s3_prefix or "", client=client)
     except InvalidSpecError as exc:
@@ -59,7 +61,7 @@ def executor(settings: Settings, results: S3ResultStore, clock: Clock) -> Redshi
         raise InvalidSettingsError("SPECTRA_REDSHIFT_IAM_ROLE", exc.problem) from exc
     if _channel(settings) == _DRIVER:
         return RedshiftExecutor(results, _connection(settings), options=options, clock=clock)
-    client = partial(_client, "redshift-data", s.aws_region, s.redshift_data_endpoint)
+    client = partial(new_client, "redshift-data", s.aws_region, s.redshift_data_endpoint)
     return RedshiftDataExecutor(results, client, _target(settings), options=options, clock=clock)
 
 
@@ -123,18 +125,3 @@ def _need(what: str, settings: Settings, *names: str) -> None:
     missing = [f"SPECTRA_{name.upper()}" for name in names if getattr(settings, name) is None]
     if missing:
         raise NotConfiguredError(f"the {what} needs {' and '.join(missing)}")
-
-
-def _client(service: str, region: str | None, endpoint: str | None) -> Any:
-    """A boto3 client; an endpoint of one's own is spoken to by path, for it has no names below it."""
-    try:
-        import boto3
-        from botocore.config import Config
-    except ModuleNotFoundError as exc:
-        raise MissingExtraError("aws", exc.name or "") from exc
-    config = None
-    if service == "s3":
-        # Without a version asked for, links into some regions are signed with the old one.
-        style = {} if endpoint is None else {"s3": {"addressing_style": "path"}}
-        config = Config(signature_version="s3v4", retries={"mode": "standard"}, **style)
-    return boto3.client(service, region_name=region, endpoint_url=endpoint, config=config)

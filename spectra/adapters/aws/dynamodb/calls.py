@@ -7,25 +7,22 @@ the same token, so that it is applied once.
 
 from __future__ import annotations
 
-import os
 import random
-import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import attrs
 
+from spectra.adapters.aws import clients
 from spectra.adapters.aws.dynamodb.layout import Item
 from spectra.errors import (
     BackendError,
     BackendUnavailableError,
-    ClosedError,
-    MissingExtraError,
     OutcomeUnknownError,
 )
 
-__all__ = ["Calls", "Refused", "new_client"]
+__all__ = ["TRIES", "Calls", "Refused", "new_client"]
 
 TRIES: Final = 8
 _SECONDS: Final = 30.0
@@ -47,6 +44,7 @@ _NOT_DONE: Final = frozenset(
 _REASONS_NOT_DONE: Final = frozenset(
     {"TransactionConflict", "ProvisionedThroughputExceeded", "ThrottlingError"}
 )
+_TOO_LARGE: Final = "exceeded the maximum allowed size"
 _ADVICE: Final = {
     "ResourceNotFoundException": "the table or its index does not exist; deploy the template, or check "
     "SPECTRA_DYNAMODB_TABLE_NAME and SPECTRA_AWS_REGION",
@@ -72,7 +70,7 @@ class Refused(Exception):
 
 
 class Calls:
-    """A client of DynamoDB, made on first use and once per process, and the repeating of its calls.
+    """Calls of DynamoDB, and their repetition.
 
     A call is tried at most eight times, and no longer begun after 30 seconds.
     """
@@ -80,20 +78,12 @@ class Calls:
     def __init__(
         self, client: Any | Callable[[], Any], *, sleep: Callable[[float], None] = time.sleep
     ) -> None:
-        self._made = client
-        self._clients: dict[int, Any] = {}
-        self._lock = threading.Lock()
+        self._clients = clients.Clients(client, owner="the job store")
         self._sleep = sleep
-        self._closed = False
 
     def close(self) -> None:
         """Refuse every later call; a client that was made here is closed."""
-        with self._lock:
-            self._closed = True
-            clients, self._clients = self._clients, {}
-        if callable(self._made) and not hasattr(self._made, "meta"):
-            for client in clients.values():
-                client.close()
+        self._clients.close()
 
     def check_open(self) -> None:
         """Refuse what comes after `close`.
@@ -101,18 +91,7 @@ class Calls:
         Raises:
             ClosedError: it is closed.
         """
-        if self._closed:
-            raise ClosedError("the job store")
-
-    @property
-    def _client(self) -> Any:
-        with self._lock:
-            self.check_open()
-            process = os.getpid()
-            if process not in self._clients:
-                given = not callable(self._made) or hasattr(self._made, "meta")
-                self._clients = {process: self._made if given else self._made()}
-            return self._clients[process]
+        self._clients.check_open()
 
     def read(self, operation: str, **asked: Any) -> dict[str, Any]:
         """Read; may be repeated at will.
@@ -139,7 +118,7 @@ class Calls:
         until = time.monotonic() + _SECONDS
         for left in reversed(range(TRIES)):
             try:
-                answer: dict[str, Any] = getattr(self._client, operation)(**asked)
+                answer: dict[str, Any] = getattr(self._clients.client(), operation)(**asked)
             except BackendError:
                 raise
             except Exception as exc:
@@ -148,35 +127,29 @@ class Calls:
                 if refusal is not None:
                     raise refusal from exc
                 if left and _passes(exc) and time.monotonic() < until:
-                    self._pause(TRIES - left)
+                    self.pause(TRIES - left)
                     continue
                 raise _told(exc, doubtful=doubtful) from exc
             return answer
         raise AssertionError("unreachable")
 
-    def _pause(self, tries: int) -> None:
+    def pause(self, tries: int) -> None:
+        """Wait before the next of several tries, the longer the more of them there were."""
         longest = min(_PAUSE * 2.0**tries, _LONGEST_PAUSE)
         self._sleep(longest * (0.5 + 0.5 * random.random()))  # noqa: S311 - spreads repeated calls
 
 
 def new_client(region: str | None, endpoint: str | None = None) -> Any:
     """A client with time limits for small calls, which does not repeat by itself."""
-    try:
-        import boto3
-        from botocore.config import Config
-    except ModuleNotFoundError as exc:
-        raise MissingExtraError("aws", exc.name or "") from exc
-    return boto3.client(
+    return clients.new_client(
         "dynamodb",
-        region_name=region,
-        endpoint_url=endpoint,
-        config=Config(
-            retries={"mode": "standard", "total_max_attempts": 1},
-            connect_timeout=3,
-            read_timeout=10,
-            max_pool_connections=50,
-            tcp_keepalive=True,
-        ),
+        region,
+        endpoint,
+        retries={"mode": "standard", "total_max_attempts": 1},
+        connect_timeout=3,
+        read_timeout=10,
+        max_pool_connections=50,
+        tcp_keepalive=True,
     )
 
 
@@ -244,13 +217,13 @@ def _passes(exc: BaseException) -> bool:
 def _told(exc: Exception, *, doubtful: bool) -> Exception:
     import botocore.exceptions as told
 
-    code = _code(exc)
-    if _passes(exc):
-        if doubtful:
-            return OutcomeUnknownError(f"the write to DynamoDB may have been done: {code}")
-        return BackendUnavailableError(f"DynamoDB could not be used, again and again: {code}")
+    why = ", ".join(dict.fromkeys([_code(exc), *(str(one.get("Code")) for one in _reasons(exc))]))
     if doubtful:
-        return OutcomeUnknownError(f"the write to DynamoDB may have been done: {code}")
+        return OutcomeUnknownError(f"the write to DynamoDB may have been done: {why}")
+    if _passes(exc):
+        return BackendUnavailableError(f"DynamoDB could not be used, again and again: {why}")
+    if _TOO_LARGE in str(exc) or any(_TOO_LARGE in str(one.get("Message")) for one in _reasons(exc)):
+        return BackendError("DynamoDB refused: an item is larger than 400 KB")
     if isinstance(exc, told.ClientError | told.BotoCoreError):
-        return BackendError(f"DynamoDB refused: {_ADVICE.get(code, code)}")
+        return BackendError(f"DynamoDB refused: {_ADVICE.get(_code(exc), why)}")
     return exc

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, Final
@@ -32,6 +33,7 @@ from spectra.adapters.aws.dynamodb.packing import (
     unpack_instant,
     unpack_row,
 )
+from spectra.adapters.aws.dynamodb.statements import parts_of
 from spectra.codec import SCHEMA, from_document, to_document
 from spectra.codec.documents import instant
 from spectra.domain import Job
@@ -63,8 +65,14 @@ _OF_LOADS: Final = frozenset({"key_columns", "max_failed_records", "on_duplicate
 _EMPTY: Final[Mapping[str, Any]] = {"warnings": [], "labels": {}, "session": {"db_groups": []}, "history": []}
 
 
+_ESCAPE: Final = re.compile(r"(\\\\)|\\u00([01][0-9a-f])")
+_loads: Final = json.JSONDecoder(strict=False).decode
+
+
 def _dumps(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    """JSON in which control characters stand for themselves: as six each, they would not fit into an item."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _ESCAPE.sub(lambda m: m[1] or chr(int(m[2], 16)), text) if "\\u00" in text else text
 
 
 # ---- attributes -----------------------------------------------------------------------------------
@@ -137,7 +145,7 @@ def to_item(job: Job, *, token: bytes, seated: bool, wake: bool, statement: str 
     """The item of *job*.
 
     *token* recognises this write; *seated*: it has one of the tenant's places; *wake*: a worker should
-    look at once; *statement* is the digest of the query, if that stands in an item of its own.
+    look at once; *statement* is the digest of the statement, if that stands in an item of its own.
     """
     document = to_document(job)
     item: Item = {**job_key(job.tenant_id, job.job_id)}
@@ -175,6 +183,7 @@ def _put_spec(item: Item, spec: dict[str, Any], here: str, statement: str | None
     query = spec.pop("query", None)
     if statement is not None:
         item["qd"] = {"S": statement}
+        spec.pop("parameters")
     elif query is not None:
         item["q"] = {"S": query}
     said = {name: value for name, value in spec.items() if name not in _OMITTED or value != _OMITTED[name]}
@@ -213,11 +222,11 @@ def _short(text: str, here: str) -> str:
 
 
 def _long(text: str, here: str) -> Any:
-    return json.loads(text.replace(_HERE, here) if _HERE in text and here not in text else text)
+    return _loads(text.replace(_HERE, here) if _HERE in text and here not in text else text)
 
 
 def from_item(item: Mapping[str, Any], *, statement: str | None = None) -> Job:
-    """The job of *item*, its query being *statement* if that stood in an item of its own.
+    """The job of *item*, *statement* being what stood in an item of its own, if anything did.
 
     Raises:
         NewerSchemaError: a newer Spectra wrote it in a form that this one must not touch.
@@ -261,10 +270,10 @@ def _document(item: Mapping[str, Any], statement: str | None) -> dict[str, Any]:
         document["due_at"] = instant(read_at(item["at"]["S"])[1])
     if "hi" in item:
         history = item["hi"]
-        document["history"] = json.loads(history["S"]) if "S" in history else unpack_history(_plain(history))
+        document["history"] = _loads(history["S"]) if "S" in history else unpack_history(_plain(history))
     document["spec"] = _spec(item, here, statement)
     if "x" in item:
-        document = json.loads(item["x"]["S"]) | document
+        document = _loads(item["x"]["S"]) | document
     return document
 
 
@@ -275,7 +284,7 @@ def _spec(item: Mapping[str, Any], here: str, statement: str | None) -> dict[str
     if operation == "query":
         if "q" not in item and statement is None:
             raise LookupError("its statement is gone")
-        spec["query"] = item["q"]["S"] if "q" in item else statement
+        spec |= {"query": item["q"]["S"]} if statement is None else parts_of(statement)
     if "sp" in item:
         spec |= _long(item["sp"]["S"], here)
     return {"operation": operation, **spec}

@@ -6,17 +6,18 @@ import functools
 import secrets
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from spectra.adapters.aws.dynamodb.calls import Calls, Refused, new_client
 from spectra.adapters.aws.dynamodb.items import to_item
 from spectra.adapters.aws.dynamodb.layout import Item, job_key, key_key, statement_key
 from spectra.adapters.aws.dynamodb.listing import find
+from spectra.adapters.aws.dynamodb.places import MOST_PLACES, Places, check_limit, give_back, take_place
 from spectra.adapters.aws.dynamodb.queue import Queue
 from spectra.adapters.aws.dynamodb.reading import Reader, expired
 from spectra.adapters.aws.dynamodb.statements import digest_of, statement_item
-from spectra.adapters.aws.dynamodb.writes import Action, Writer, delete, give_back, put, take_place
+from spectra.adapters.aws.dynamodb.writes import Action, Writer, delete, put
 from spectra.domain import Job, JobState, Operation
 from spectra.errors import (
     BackendUnavailableError,
@@ -36,7 +37,6 @@ __all__ = ["DynamoDBJobStore"]
 
 _CLOCK: Final = SystemClock()
 _TRIES: Final = 6
-_HEAL_EVERY: Final = timedelta(minutes=1)
 _ABSENT: Final = "attribute_not_exists(pk)"
 
 
@@ -49,9 +49,11 @@ class DynamoDBJobStore(JobStore):
     A write is one call: a conditional put, or one transaction where a key, a large statement or a place
     is concerned. A job below 1 KB costs one write unit and its two of the index for each change, twice
     that where a place is taken or given back. `find` and `get` read consistently; filtered, `find` reads
-    what it passes over. `due` looks at 32 lanes of the index, passes each tenant that has live jobs, and at
+    what it passes over. A limit above 3,000 places is refused. `due` looks at 32 lanes of the index, passes each tenant that has live jobs, and at
     most *limit* tenants that only wait for expiry. `backlog` reads the keys of the live jobs.
     """
+
+    max_places = MOST_PLACES
 
     def __init__(
         self,
@@ -72,7 +74,7 @@ class DynamoDBJobStore(JobStore):
         self._writer = Writer(self._calls, table)
         self._reader = Reader(self._calls, table)
         self._queue = Queue(self._reader)
-        self._healed: dict[str, datetime] = {}
+        self._places = Places(self._reader, self._writer, clock)
 
     # ---- writes ---------------------------------------------------------------------------------------
 
@@ -92,6 +94,9 @@ class DynamoDBJobStore(JobStore):
                 found = refused.found[0]
                 if found is not None and _token(found) == token:
                     break
+                if found and refused.doubtful:
+                    # If an earlier try was applied, a worker may have gone on with the job by now.
+                    raise OutcomeUnknownError(f"{job} may have been added; it is there") from None
                 if key is not None and refused.found[-1] is not None:
                     holder = refused.found[-1].get("job", {}).get("S")
                     first = None if holder is None else self._first(job, holder)
@@ -118,6 +123,7 @@ class DynamoDBJobStore(JobStore):
         ids = (old.tenant_id, old.job_id)
         if ids != (new.tenant_id, new.job_id):
             raise InvalidSpecError("job_id", f"{new} cannot replace {old}")
+        check_limit(limit)
         stored = new.evolved(version=old.version + 1)
         token, digest = secrets.token_bytes(8), digest_of(new)
         seated, has_statement = self._reader.seats.seated(ids), old.spec == new.spec
@@ -141,7 +147,7 @@ class DynamoDBJobStore(JobStore):
             except Refused as refused:
                 found = refused.found[0]
                 if found is None:
-                    if healed or not self._heal(ids[0], refused.found[-1] or {}):
+                    if healed or not self._places.heal(ids[0], refused.found[-1] or {}):
                         raise TenantBusyError(ids[0], limit or 0) from None
                     healed = True
                     continue
@@ -171,25 +177,6 @@ class DynamoDBJobStore(JobStore):
         if not found:
             raise JobNotFoundError(old.tenant_id, old.job_id)
         raise JobConflictError(self._reader.job(found), old.version)
-
-    def _heal(self, tenant_id: str, places: Item) -> bool:
-        """Give back places of jobs that no longer run, or are gone; whether there were any.
-
-        There are none, unless items were removed by other means; so it looks once a minute at most.
-        """
-        now = self._clock.now()
-        if now - self._healed.get(tenant_id, now - _HEAL_EVERY) < _HEAL_EVERY:
-            return False
-        self._healed = {one: at for one, at in self._healed.items() if now - at < _HEAL_EVERY}
-        self._healed[tenant_id] = now
-        taken = places.get("places", {}).get("SS", [])
-        # A job that has its place is read as having it: the two are written at once.
-        items = self._reader.items([job_key(tenant_id, job_id) for job_id in taken])
-        seated = {item["sk"]["S"] for item in items if "seat" in item}
-        gone = [job_id for job_id in taken if job_key(tenant_id, job_id)["sk"]["S"] not in seated]
-        if gone:
-            self._writer.commit([give_back(tenant_id, gone)])
-        return bool(gone)
 
     def delete(self, tenant_id: str, job_id: str, /) -> None:
         self._calls.check_open()

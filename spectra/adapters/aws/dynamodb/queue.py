@@ -77,11 +77,11 @@ class Queue:
         """See `JobStore.due`."""
         if tenant_id is not None:
             queues = {tenant_id: self._of_tenant(tenant_id, now, per_tenant)}
-            return self._read(queues, now, min(limit, per_tenant))[tenant_id]
+            return self._read(queues, now, limit, per_tenant)[tenant_id]
         with self._lock:
             queues = self._queues(now, limit, per_tenant)
         # One of each tenant before a second of any: a page reaches as many tenants as it can.
-        rounds = itertools.zip_longest(*self._read(queues, now, per_tenant).values())
+        rounds = itertools.zip_longest(*self._read(queues, now, limit, per_tenant).values())
         return [job for jobs in rounds for job in jobs if job is not None][:limit]
 
     def _queues(self, now: datetime, limit: int, per_tenant: int) -> dict[str, Iterator[Item]]:
@@ -122,19 +122,29 @@ class Queue:
         begun = heapq.merge(queue(live, BEGUN), queue(kept, BEGUN), key=_due_of)
         return itertools.chain(begun, queue(live, WAITING))
 
-    def _read(self, queues: dict[str, Iterator[Item]], now: datetime, count: int) -> dict[str, list[Job]]:
-        """The first *count* jobs of each queue that can be read, and are due still."""
+    def _read(
+        self, queues: dict[str, Iterator[Item]], now: datetime, limit: int, per_tenant: int
+    ) -> dict[str, list[Job]]:
+        """About *limit* jobs that can be read, and are due still: the first of each queue, as many of each.
+
+        A queue gives *per_tenant* at most. Those that have fewer leave the rest to the others.
+        """
         jobs: dict[str, list[Job]] = {tenant_id: [] for tenant_id in queues}
-        while keys := [
-            {"pk": key["pk"], "sk": key["sk"]}
-            for tenant_id, queue in queues.items()
-            for key in itertools.islice(queue, count - len(jobs[tenant_id]))
-        ]:
+        share = min(-(-limit // max(len(queues), 1)), per_tenant)
+        while True:
+            keys = [
+                {"pk": key["pk"], "sk": key["sk"]}
+                for tenant_id, queue in queues.items()
+                for key in itertools.islice(queue, share - len(jobs[tenant_id]))
+            ]
             # The index may be behind the items, which are read as they are now.
             for job in self._reader.jobs(self._reader.items(keys)):
                 if job.due_at is not None and job.due_at <= now:
                     jobs[job.tenant_id].append(job)
-        return jobs
+            if not keys:
+                if share == per_tenant or sum(map(len, jobs.values())) >= limit:
+                    return jobs
+                share = min(2 * share, per_tenant)
 
     def _tenants(self, now: datetime, limit: int) -> list[str]:
         """Up to *limit* tenants with a due job, in turns: each once in a round through all lanes.

@@ -8,20 +8,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from spectra.adapters.aws.dynamodb.calls import Calls
+from spectra.adapters.aws.dynamodb.calls import TRIES, Calls
 from spectra.adapters.aws.dynamodb.items import document_or_ids, from_item
 from spectra.adapters.aws.dynamodb.layout import Item, Key, ids_of, statement_key
 from spectra.adapters.aws.dynamodb.packing import EPOCH
 from spectra.adapters.aws.dynamodb.statements import owner_of, text_of
 from spectra.codec import readable
 from spectra.domain import Job
-from spectra.errors import BackendError
+from spectra.errors import BackendUnavailableError
 
 __all__ = ["Reader", "Seats", "expired"]
 
 BATCH: Final = 100
 _REMEMBERED: Final = 10_000
-_ROUNDS: Final = 50
 
 
 def expired(item: Mapping[str, Any], now: datetime) -> bool:
@@ -72,19 +71,20 @@ class Reader:
         """What there is at *keys*, in their order."""
         found: dict[tuple[str, str], Item] = {}
         left = list(keys)
-        for _ in range(_ROUNDS):
-            if not left:
-                break
+        tries = 0
+        while left:
             asked = {self._table: {"Keys": left[:BATCH], "ConsistentRead": True}}
             answer = self._calls.read("batch_get_item", RequestItems=asked)
-            for item in answer["Responses"].get(self._table, ()):
+            for item in answer.get("Responses", {}).get(self._table, ()):
                 found[item["pk"]["S"], item["sk"]["S"]] = item
-            # What one answer has no room for is asked for again.
+            # What one answer has no room for is asked for again, and what was throttled is, too.
             unread = answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
+            tries = tries + 1 if len(unread) == len(left[:BATCH]) else 0
+            if tries == TRIES:
+                raise BackendUnavailableError("DynamoDB reads none of the items, again and again")
+            if tries:
+                self._calls.pause(tries)
             left = unread + left[BATCH:]
-        else:
-            if left:
-                raise BackendError("DynamoDB answers with ever fewer items than were asked for")
         places = ((key["pk"]["S"], key["sk"]["S"]) for key in keys)
         return [found[place] for place in places if place in found]
 

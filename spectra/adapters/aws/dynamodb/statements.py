@@ -3,37 +3,55 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import lzma
 import zlib
-from typing import Final
+from typing import Any, Final
 
 from spectra.adapters.aws.dynamodb.layout import Item, statement_key
+from spectra.codec import to_document
 from spectra.domain import ExportSpec, Job
 
-__all__ = ["LARGE", "digest_of", "owner_of", "statement_item", "text_of"]
+__all__ = ["LARGE", "digest_of", "owner_of", "parts_of", "statement_item", "text_of"]
 
 LARGE: Final = 1024
-"""Bytes of a statement above which it has an item of its own."""
+"""Bytes of a statement, with its parameters, above which it has an item of its own."""
 
 _FILTERS: Final = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME}]
+_END: Final = "\0"
+"""Stands between a statement and its parameters: no statement has it."""
 
 
 def digest_of(job: Job) -> str | None:
     """The digest of the job's statement, if that is a large one."""
-    if not isinstance(job.spec, ExportSpec) or len(job.spec.query) * 4 <= LARGE:
+    spec = job.spec
+    if not isinstance(spec, ExportSpec) or (len(spec.query) * 4 <= LARGE and not spec.parameters):
         return None
-    text = job.spec.query.encode()
+    text = _text(job, spec).encode()
     return hashlib.sha256(text).hexdigest()[:16] if len(text) > LARGE else None
 
 
 def statement_item(job: Job, digest: str) -> Item:
     """The item of the job's statement, packed by whichever of two ways makes it smaller."""
     assert isinstance(job.spec, ExportSpec)
-    text = job.spec.query.encode()
+    text = _text(job, job.spec).encode()
     deflated = zlib.compress(text, 9)
     packed = lzma.compress(text, lzma.FORMAT_RAW, filters=_FILTERS)
     name, data = ("lz", packed) if len(packed) < len(deflated) else ("z", deflated)
     return {**statement_key(job.tenant_id, job.job_id, digest), name: {"B": data}}
+
+
+def _text(job: Job, spec: ExportSpec) -> str:
+    if not spec.parameters:
+        return spec.query
+    parameters = to_document(job)["spec"]["parameters"]
+    return spec.query + _END + json.dumps(parameters, ensure_ascii=False, separators=(",", ":"))
+
+
+def parts_of(statement: str) -> dict[str, Any]:
+    """What of a spec *statement* says: its query, and its parameters if it has any."""
+    query, end, parameters = statement.partition(_END)
+    return {"query": query, "parameters": json.loads(parameters)} if end else {"query": query}
 
 
 def owner_of(item: Item) -> tuple[str, str]:

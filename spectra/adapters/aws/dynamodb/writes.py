@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import uuid
+import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import attrs
 
 from spectra.adapters.aws.dynamodb.calls import Calls
-from spectra.adapters.aws.dynamodb.layout import Item, Key, places_key
+from spectra.adapters.aws.dynamodb.layout import Item, Key
 
-__all__ = ["Action", "Writer"]
+__all__ = ["Action", "Writer", "delete", "put"]
 
 _KINDS: Final = {"Put": "put_item", "Update": "update_item", "Delete": "delete_item"}
 
@@ -46,24 +46,6 @@ def delete(key: Key, condition: str | None = None, **values: Any) -> Action:
     return Action("Delete", {"Key": key}, condition, _named(values))
 
 
-def take_place(tenant_id: str, job_id: str, limit: int) -> Action:
-    """Take one of the tenant's *limit* places.
-
-    DynamoDB has no empty set: with its last place given back, the attribute is gone.
-    """
-    free = "attribute_not_exists(places) OR contains(places, :job) OR size(places) < :limit"
-    values = {":me": {"SS": [job_id]}, ":job": {"S": job_id}, ":limit": {"N": str(limit)}}
-    return Action(
-        "Update", {"Key": places_key(tenant_id), "UpdateExpression": "ADD places :me"}, free, values
-    )
-
-
-def give_back(tenant_id: str, job_ids: Sequence[str]) -> Action:
-    """Give places back; silent about those that were not taken."""
-    asked = {"Key": places_key(tenant_id), "UpdateExpression": "DELETE places :them"}
-    return Action("Update", asked, None, {":them": {"SS": list(job_ids)}})
-
-
 def _named(values: Mapping[str, Any]) -> dict[str, Any]:
     return {f":{name}": value for name, value in values.items()}
 
@@ -89,5 +71,5 @@ class Writer:
         self.calls.write(
             "transact_write_items",
             TransactItems=[{one.kind: one.parameters(self.table)} for one in actions],
-            ClientRequestToken=str(uuid.uuid4()),
+            ClientRequestToken=secrets.token_hex(16),
         )

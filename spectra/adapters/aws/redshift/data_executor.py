@@ -12,12 +12,13 @@ from spectra.adapters.aws.redshift.data_session import DataConnections
 from spectra.adapters.aws.redshift.executor import GRACE, RedshiftExecutor
 from spectra.adapters.aws.redshift.options import RedshiftOptions
 from spectra.domain import LoadSpec
+from spectra.errors import InvalidSpecError
 from spectra.ports import Clock, Execution, ResultStore, Status, Task
 
 __all__ = ["RedshiftDataExecutor"]
 
 _FIRST_STEP: Final = 3.0
-_STEP: Final = 10.0
+_LONGEST_STEP: Final = 60.0
 _LONG: Final = 1.0
 _LOOK: Final = 0.02
 
@@ -30,8 +31,13 @@ class RedshiftDataExecutor(RedshiftExecutor):
     one. A load's steps are taken by whoever polls; the service remembers for 8 hours which were taken,
     and results for 24: what comes later is begun anew, and applied once all the same.
 
-    So `start` and `poll` of a load give it time to get on, *wait* or not: until it has ended, or waits for
-    a statement for a second, and three and ten seconds at most. A process may then end, or be frozen.
+    So a look at a load lasts, *wait* or not, until it has ended or its statement has run for a second, and
+    *step_seconds* at most; `start` three of them. What EX2 says of *wait* holds with that addition. The
+    process may then end, or be frozen. With 0 nothing is added: for processes that stay, in which the
+    load's thread goes on between two looks.
+
+    Raises:
+        InvalidSpecError: *step_seconds* is not 0 to 60.
     """
 
     def __init__(
@@ -42,8 +48,12 @@ class RedshiftDataExecutor(RedshiftExecutor):
         *,
         options: RedshiftOptions = RedshiftOptions(),  # noqa: B008 - it is immutable
         concurrency: int = 8,
+        step_seconds: float = 10.0,
         clock: Clock | None = None,
     ) -> None:
+        if not 0 <= step_seconds <= _LONGEST_STEP:
+            raise InvalidSpecError("step_seconds", f"must be 0 to {_LONGEST_STEP:g}")
+        self._step = step_seconds
         self._service = DataConnections(client, target)
         super().__init__(results, {}, options=options, connections=concurrency, clock=clock)
 
@@ -55,22 +65,22 @@ class RedshiftDataExecutor(RedshiftExecutor):
 
     def start(self, task: Task, /) -> str | None:
         handle = super().start(task)
-        self._get_on(task, _FIRST_STEP)
+        self._get_on(task, time.monotonic() + min(_FIRST_STEP, self._step))
         return handle
 
     def poll(self, task: Task, /, *, wait: float = 0) -> Execution:
+        until = time.monotonic() + self._step
         execution = super().poll(task, wait=wait)
-        if execution.status is Status.RUNNING and self._get_on(task, _STEP):
+        if execution.status is Status.RUNNING and self._get_on(task, until):
             return super().poll(task)
         return execution
 
-    def _get_on(self, task: Task, seconds: float) -> bool:
+    def _get_on(self, task: Task, until: float) -> bool:
         """Let the thread of a load take the steps that take no time; whether there is such a thread."""
         work = self._works.get(task) if isinstance(task.spec, LoadSpec) else None
         if work is None:
             return False
-        until = time.monotonic() + seconds
-        while not work.done.wait(_LOOK) and time.monotonic() < until:
+        while time.monotonic() < until and not work.done.wait(_LOOK):
             if self._service.waited(task.label) > _LONG:
                 break
         return True
@@ -89,3 +99,7 @@ class RedshiftDataExecutor(RedshiftExecutor):
                 return Execution(status=Status.LOST)
             return Execution(status=Status.RUNNING)
         return super()._asked(task)
+
+    def close(self) -> None:
+        super().close()
+        self._service.disconnect()

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import random
 import secrets
 import threading
@@ -18,6 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from spectra.adapters.aws.clients import Clients
 from spectra.adapters.aws.redshift.channel import Described, StatementError, nothing
 from spectra.adapters.aws.redshift.failures import StatementFailedError, job_error, sessions_end
 from spectra.errors import BackendError, BackendUnavailableError, ClosedError
@@ -184,8 +184,7 @@ class DataConnections:
     """
 
     def __init__(self, client: Any, target: Mapping[str, str]) -> None:
-        self._made = client
-        self._clients: dict[int, Any] = {}
+        self._clients = Clients(client, owner="the Redshift executor")
         self._lock = threading.Lock()
         self._since: dict[str, float] = {}
         self.target = dict(target)
@@ -228,17 +227,8 @@ class DataConnections:
     def once(self, operation: str, **asked: Any) -> dict[str, Any]:
         """Make one call; what boto3 raises is not translated."""
         method = "".join("_" + c.lower() if c.isupper() else c for c in operation).lstrip("_")
-        told: dict[str, Any] = getattr(self._client(), method)(**asked)
+        told: dict[str, Any] = getattr(self._clients.client(), method)(**asked)
         return told
-
-    def _client(self) -> Any:
-        """The client of this process: two must not share its connections."""
-        process = os.getpid()
-        with self._lock:
-            if process not in self._clients:
-                given = not callable(self._made) or hasattr(self._made, "meta")
-                self._clients = {process: self._made if given else self._made()}
-            return self._clients[process]
 
     def waiting(self, label: str | None, *, since: float | None) -> None:
         """Note that the session of *label* waits for a statement *since* then; None: that it is over."""
@@ -294,8 +284,13 @@ class DataConnections:
             raise BackendError(f"Redshift refused: {job_error(exc).message}") from exc
 
     def close(self) -> None:
-        """Make no more calls."""
+        """Begin nothing more; sessions may still be left."""
         self.closed = True
+
+    def disconnect(self) -> None:
+        """Make no more calls; a client that was made here is closed."""
+        self.close()
+        self._clients.close()
 
 
 def _group(label: str) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, BinaryIO
 
 from spectra.adapters.aws.s3 import links
-from spectra.adapters.aws.s3.clients import Clients
+from spectra.adapters.aws.s3.clients import clients_of
 from spectra.adapters.aws.s3.copying import copied
 from spectra.adapters.aws.s3.errors import refusal, translated
 from spectra.adapters.aws.s3.listing import delete_below, jobs_below
@@ -58,7 +58,7 @@ class S3ResultStore(ResultStore):
             raise InvalidSpecError("prefix", "must be empty, or end with / and not begin with it")
         self._bucket, self._prefix = bucket, prefix
         self._places = Places(f"s3://{bucket}/{prefix}")
-        self._clients = Clients(client)
+        self._clients = clients_of(client)
 
     # ---- locations ------------------------------------------------------------------------------------
 
