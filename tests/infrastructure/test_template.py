@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from spectra.adapters.aws.dynamodb.table import TABLE
+from spectra.adapters.aws.dynamodb.table import STREAM_FILTER, TABLE
 from spectra.adapters.aws.infrastructure import Infrastructure, rendered, template
 from spectra.adapters.aws.infrastructure.alarms import ALARMS
 from spectra.errors import InvalidSpecError
@@ -157,7 +157,7 @@ def test_a_record_that_fails_holds_nothing_up() -> None:
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert mapping["DestinationConfig"]["OnFailure"]["Destination"] == {"Fn::GetAtt": ["FailureQueue", "Arn"]}
     (one,) = mapping["FilterCriteria"]["Filters"]
-    assert json.loads(one["Pattern"]) == {"dynamodb": {"NewImage": {"wake": {"N": ["1"]}}}}
+    assert json.loads(one["Pattern"]) == STREAM_FILTER
 
 
 def test_every_alarm_is_about_something_that_is_deployed() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
+import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -89,5 +89,5 @@ class Writer:
         self.calls.write(
             "transact_write_items",
             TransactItems=[{one.kind: one.parameters(self.table)} for one in actions],
-            ClientRequestToken=str(uuid.uuid4()),
+            ClientRequestToken=secrets.token_hex(16),
         )
