@@ -49,7 +49,12 @@ def number(
 
 
 def text(
-    default: str | None, *, about: str, secret: bool = False, pattern: str = r"(?s).*\S.*", values: str = "text"
+    default: str | None,
+    *,
+    about: str,
+    secret: bool = False,
+    pattern: str = r"(?s).*\S.*",
+    values: str = "text",
 ) -> Any:
     """Text that is not blank, and like *pattern*; a *secret* one stands in no repr and no error."""
 

@@ -119,7 +119,9 @@ class Settings:
     lambda_margin_seconds: float = number(
         10, 0, 600, float, about="a function begins no step when less than this is left of its time"
     )
-    lambda_metrics: bool = switch(True, about="functions write figures as lines that CloudWatch makes metrics of")
+    lambda_metrics: bool = switch(
+        True, about="functions write figures as lines that CloudWatch makes metrics of"
+    )
     metrics_namespace: str = text(
         "Spectra",
         about="namespace of these metrics",

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from spectra import Spectra
+from spectra.adapters.aws.dynamodb import DynamoDBJobStore
 from spectra.adapters.aws.infrastructure import Infrastructure, rendered
 from spectra.adapters.aws.infrastructure.pages import alarms_table, permissions_table
+from spectra.adapters.memory import MemoryExecutor, MemoryResultStore
+from spectra.hosts.aws_lambda import StreamWorker
+from spectra.monitoring import EmfMetrics
 from spectra.settings import Settings
+from spectra.testing.dynamodb import FaultProxy
 
 PAGE = Path(__file__).parents[2] / "docs" / "aws-infrastructure.md"
-TABLES = {"permissions": lambda: permissions_table(Infrastructure(prefix="spectra/")), "alarms": alarms_table}
+TABLES = {
+    "permissions": lambda: permissions_table(Infrastructure(prefix="spectra/")),
+    "alarms": lambda: alarms_table(Infrastructure()),
+}
+
+
+class Unhurried:
+    """An invocation that has time."""
+
+    def get_remaining_time_in_millis(self):
+        return 60_000
 
 
 def write_tables() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from spectra.adapters.aws.dynamodb.table import STREAM_FILTER, TABLE
 from spectra.adapters.aws.infrastructure import Infrastructure, rendered, template
-from spectra.adapters.aws.infrastructure.alarms import ALARMS
+from spectra.adapters.aws.infrastructure.alarms import alarms
 from spectra.errors import InvalidSpecError
 from spectra.settings import Settings
 
