@@ -61,6 +61,7 @@ def environment(how: str, dynamodb: LocalDynamoDB, s3: LocalS3, redshift: LocalR
         "SPECTRA_REDSHIFT_USER": login["user"],
         # Everything is near and small here, so that nobody has to wait long for anything.
         "SPECTRA_IDLE_SECONDS": "0.1",
+        "SPECTRA_LAMBDA_METRICS": "false",  # nobody reads figures here, and the story would drown in them
         "SPECTRA_LEASE_SECONDS": "2",
         "SPECTRA_MAX_POLL_SECONDS": "2",
         **(by_data_api if how == "stream" else by_driver),

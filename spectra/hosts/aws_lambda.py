@@ -11,7 +11,8 @@ the job stays due.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from spectra.composition import Spectra
@@ -19,11 +20,13 @@ from spectra.domain import Job
 from spectra.errors import (
     BackendError,
     BackendUnavailableError,
+    ClosedError,
     MissingExtraError,
     NotConfiguredError,
     OutcomeUnknownError,
     SpectraError,
 )
+from spectra.monitoring.emf import EmfMetrics
 from spectra.services.events import EventLog
 
 if TYPE_CHECKING:
@@ -48,6 +51,9 @@ class StreamWorker:
     `Settings.lambda_margin_seconds` counts. *job_of* reads a job from an item's image; without it the
     job store's own does.
 
+    *metrics* hears the events of *spectra* from now on. They are written at the end of each invocation, and the
+    schedule's measure what waits and runs, once each. Without it no figures are told.
+
     Raises:
         NotConfiguredError: the job store has no stream.
     """
@@ -58,6 +64,7 @@ class StreamWorker:
         *,
         margin_seconds: float | None = None,
         job_of: Callable[[Mapping[str, Any]], Job | None] | None = None,
+        metrics: EmfMetrics | None = None,
     ) -> None:
         read = job_of if job_of is not None else getattr(spectra.job_store, "job_of", None)
         if read is None:
@@ -65,7 +72,11 @@ class StreamWorker:
                 f"{type(spectra.job_store).__name__} has no stream; use DynamoDBJobStore"
             )
         self._job_of: Callable[[Mapping[str, Any]], Job | None] = read
+        self._spectra = spectra
         self._worker = spectra.worker(attached=False)
+        self._metrics = metrics
+        if metrics is not None:
+            spectra.subscribe(metrics)
         settings = spectra.settings
         self._margin = settings.lambda_margin_seconds if margin_seconds is None else margin_seconds
         self._log = EventLog()
@@ -90,7 +101,8 @@ class StreamWorker:
         # Even when all records failed the answer is a list of them: an exception says less to Lambda.
         processor = BatchProcessor(EventType.DynamoDBStreams, raise_on_entire_batch_failure=False)
         take = functools.partial(self._take, context)
-        return dict(process_partial_response(event, take, processor))
+        with self._flushing():
+            return dict(process_partial_response(event, take, processor))
 
     def on_schedule(self, event: object, context: Context) -> dict[str, Any]:
         """Take the steps of everything that is due, expiry too, while there is time; waits for no work.
@@ -101,8 +113,29 @@ class StreamWorker:
         Raises:
             BackendUnavailableError, BackendError: the job store could not be asked for what is due.
         """
-        done = self._worker.take_due(may_begin=lambda: self._has_time(context))
+        with self._flushing():
+            done = self._worker.take_due(may_begin=lambda: self._has_time(context))
+            self._observe()
         return {"touched": done.touched, "failed": done.failed, "complete": done.complete}
+
+    @contextmanager
+    def _flushing(self) -> Iterator[None]:
+        """Write the figures before the environment freezes, also those of an invocation that fails."""
+        try:
+            yield
+        finally:
+            if self._metrics is not None:
+                self._metrics.flush()
+
+    def _observe(self) -> None:
+        """Measure what the round has left; figures that are missing are told by their alarm."""
+        if self._metrics is None:
+            return
+        self._metrics.flush()  # before a store that is slow takes the rest of the time
+        try:
+            self._metrics.observe(self._spectra)
+        except BackendError as exc:
+            self._log.note("observe.failed", code=exc.code, error=str(exc))
 
     def _has_time(self, context: Context) -> bool:
         return context.get_remaining_time_in_millis() / 1_000 >= self._margin
@@ -117,13 +150,12 @@ class StreamWorker:
             return
         try:
             self._worker.advance(job)
-        except BackendError as exc:
-            self._log.note("step.failed", job=str(job), code=exc.code, error=str(exc))
-            if exc.of_job_store:
-                raise
+        except ClosedError:
+            raise
         except Exception as exc:
-            code = exc.code if isinstance(exc, SpectraError) else "INTERNAL"
-            self._log.note("step.failed", job=str(job), code=code, exc_info=True)
+            # It was logged and counted by the step, and the job stays due.
+            if isinstance(exc, BackendError) and exc.of_job_store:
+                raise
 
     def _read(self, record: Mapping[str, Any]) -> Job | None:
         """The job that a record is about, if it asks for a worker and can be read."""
@@ -145,7 +177,12 @@ class StreamWorker:
 @functools.cache
 def _worker() -> StreamWorker:
     """One for as long as the function's environment lives."""
-    return StreamWorker(Spectra.from_env())
+    spectra = Spectra.from_env()
+    said = spectra.settings
+    metrics = (
+        EmfMetrics(said.metrics_namespace, service=said.metrics_service) if said.lambda_metrics else None
+    )
+    return StreamWorker(spectra, metrics=metrics)
 
 
 def on_stream(event: dict[str, Any], context: Context) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from spectra.errors import MissingExtraError
 
 if TYPE_CHECKING:
-    from spectra.monitoring.alarms import ALARMS, Alarm
+    from spectra.alarms import ALARMS, Alarm
     from spectra.monitoring.emf import EmfMetrics
     from spectra.monitoring.instruments import INSTRUMENTS, Instrument, Measurement
     from spectra.monitoring.measurements import of_event
@@ -32,12 +32,12 @@ __all__ = [
 ]
 
 _HOMES = {
-    "ALARMS": "alarms",
-    "Alarm": "alarms",
-    "EmfMetrics": "emf",
-    "OpenTelemetryMetrics": "opentelemetry",
-    "Recorder": "recorder",
-    "of_event": "measurements",
+    "ALARMS": "spectra.alarms",
+    "Alarm": "spectra.alarms",
+    "EmfMetrics": f"{__name__}.emf",
+    "OpenTelemetryMetrics": f"{__name__}.opentelemetry",
+    "Recorder": f"{__name__}.recorder",
+    "of_event": f"{__name__}.measurements",
 }
 
 
@@ -45,7 +45,7 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
-        module = importlib.import_module(f"{__name__}.{_HOMES.get(name, 'instruments')}")
+        module = importlib.import_module(_HOMES.get(name, f"{__name__}.instruments"))
     except ModuleNotFoundError as exc:
         missing = (exc.name or "").partition(".")[0]
         # Any other missing module is a mistake of ours, which advice about extras would hide.

@@ -48,7 +48,8 @@ EVENTS: Final[Mapping[str, EventKind]] = MappingProxyType(
         ),
         "step.conflict": EventKind("nothing was written: the job had changed meanwhile", ("worker",)),
         "step.failed": EventKind(
-            "a step raised; the worker rests the job for ten seconds", ("code", "category", "error")
+            "a step raised; `serve` and `run_once` rest the job for ten seconds",
+            ("code", "category", "error"),
         ),
         "claim.refused": EventKind("nothing was written: the tenant is at its limit", ("worker",)),
     }

@@ -80,8 +80,28 @@ class Worker:
         *wait*, the look at running work may take that many seconds and ends early with the work.
 
         Raises:
-            BackendUnavailableError, OutcomeUnknownError, BackendError: a backend failed.
+            BackendUnavailableError, OutcomeUnknownError, BackendError: a backend failed; it was told as
+                ``step.failed``.
         """
+        with self._telling(job):
+            return self._step(job, wait)
+
+    @contextmanager
+    def _telling(self, job: Job) -> Iterator[None]:
+        """Whoever calls `advance`: what a step raises is logged and counted, once."""
+        try:
+            yield
+        except (JobConflictError, JobNotFoundError, ClosedError):
+            raise
+        except Exception as exc:
+            ours = exc if isinstance(exc, SpectraError) else SpectraError()
+            facts = {"code": ours.code, "category": str(ours.category), "error": repr(exc)}
+            self._ender.events.publish("step.failed", job, before=job.state, **facts)
+            if not isinstance(exc, SpectraError):
+                self._ender.events.note("step.bug", job=str(job), exc_info=True)
+            raise
+
+    def _step(self, job: Job, wait: float) -> Job:
         try:
             ended = self._ender.step(job)
             if ended is not None:
@@ -241,7 +261,8 @@ class Worker:
                 job = self.advance(job)
                 while self._mine(job):
                     if stop.is_set():
-                        self._driver.hand_back(job)
+                        with self._telling(job):
+                            self._driver.hand_back(job)
                         return True
                     job = self.advance(self._as_it_is(job), wait=POLL_SECONDS)
             if job.is_terminal:
@@ -250,14 +271,9 @@ class Worker:
             return True
         except ClosedError:
             stop.set()
-        except Exception as exc:
+        except Exception:
             # One job's fault must not end the worker: it rests a while and stays due.
             self._not_before[str(job)] = self._now() + AFTER_FAULT
-            ours = exc if isinstance(exc, SpectraError) else SpectraError()
-            facts = {"code": ours.code, "category": str(ours.category), "error": repr(exc)}
-            self._ender.events.publish("step.failed", job, before=job.state, **facts)
-            if not isinstance(exc, SpectraError):
-                self._ender.events.note("step.bug", job=str(job), exc_info=True)
         else:
             return True
         return False

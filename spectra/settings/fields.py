@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection
 from typing import Any, Final
 
@@ -47,19 +48,27 @@ def number(
     )
 
 
-def text(default: str | None, *, about: str, secret: bool = False) -> Any:
-    """Text that is not blank; a *secret* one stands in no repr and no error."""
+def text(
+    default: str | None,
+    *,
+    about: str,
+    secret: bool = False,
+    pattern: str = r"(?s).*\S.*",
+    values: str = "text",
+) -> Any:
+    """Text that is not blank, and like *pattern*; a *secret* one stands in no repr and no error."""
 
     def check(_: object, attribute: attrs.Attribute[Any], value: Any) -> None:
-        if not (isinstance(value, str) and value.strip()) and not (value is None and default is None):
+        good = isinstance(value, str) and re.fullmatch(pattern, value)
+        if not good and not (value is None and default is None):
             shown = "" if secret else f", not {value!r}"
-            raise InvalidSettingsError(variable(attribute.name), f"must be text{shown}")
+            raise InvalidSettingsError(variable(attribute.name), f"must be {values}{shown}")
 
     return attrs.field(
         default=default,
         validator=check,
         repr=not secret,
-        metadata={"parse": str, "about": about, "values": "text"},
+        metadata={"parse": str, "about": about, "values": values},
     )
 
 

@@ -119,6 +119,21 @@ class Settings:
     lambda_margin_seconds: float = number(
         10, 0, 600, float, about="a function begins no step when less than this is left of its time"
     )
+    lambda_metrics: bool = switch(
+        True, about="functions write figures as lines that CloudWatch makes metrics of"
+    )
+    metrics_namespace: str = text(
+        "Spectra",
+        about="namespace of these metrics",
+        pattern=r"[A-Za-z0-9._/#:-]{1,250}",
+        values="letters, digits, `._/#:-`",
+    )
+    metrics_service: str = text(
+        "spectra",
+        about="their dimension `service`, which tells deployments apart",
+        pattern=r"[A-Za-z0-9._-]{1,100}",
+        values="letters, digits, `._-`",
+    )
     log_level: str | None = text(None, about="kept for hosts: Spectra itself never configures logging")
 
     def __attrs_post_init__(self) -> None:

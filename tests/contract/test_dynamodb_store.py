@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import functools
+import math
 import os
 import uuid
 from datetime import timedelta
 
 import pytest
 
-from spectra.adapters.aws.dynamodb import DynamoDBJobStore
+from spectra.adapters.aws.dynamodb import DynamoDBJobStore, queue
+from spectra.adapters.aws.dynamodb.layout import lanes_of
 from spectra.adapters.aws.dynamodb.table import create_table
 from spectra.domain import JobState
 from spectra.errors import (
@@ -428,3 +430,53 @@ def test_it_can_be_used_on_both_sides_of_a_fork(store) -> None:
             os._exit(0)
     os.waitpid(child, 0)
     assert store.get("t", "j").state is JobState.IN_PROGRESS
+
+
+# ---- the index ---------------------------------------------------------------------------------------
+
+
+def test_the_index_is_read_whole_while_it_is_small(store, proxy) -> None:
+    for n in range(3):
+        store.add(export(f"j{n}", f"t{n}"))
+    proxy.forget()
+    assert len(store.due(after(9), limit=9)) == 3
+    assert store.backlog(after(9)).waiting == 3
+    assert [call.operation for call in proxy.calls] == ["Scan", "BatchGetItem", "Scan"]
+
+
+def test_a_large_index_is_read_by_lanes_and_not_tried_whole_again(store, proxy, monkeypatch) -> None:
+    monkeypatch.setattr(queue, "_FEW", 2)
+    for n in range(3):
+        store.add(export(f"j{n}", f"t{n}"))
+    proxy.forget()
+    assert len(store.due(after(9), limit=9)) == 3
+    assert store.backlog(after(9)).waiting == 3
+    asked = [call.operation for call in proxy.calls]
+    assert (asked[0], asked.count("Scan"), asked.count("BatchGetItem")) == ("Scan", 1, 1)
+    assert asked.count("Query") >= 32 + 16
+    monkeypatch.setattr(queue.time, "monotonic", lambda: math.inf)  # a minute later, it may have become small
+    proxy.forget()
+    store.due(after(9), limit=9)
+    assert proxy.calls[0].operation == "Scan"
+
+
+@pytest.mark.parametrize("few", [500, 1])
+def test_js6_processes_that_live_for_one_call_begin_anywhere(store, monkeypatch, few) -> None:
+    monkeypatch.setattr(queue, "_FEW", few)
+    tenants = {lanes_of(tenant): tenant for tenant in (f"t{n}" for n in range(40))}
+    assert len(tenants) == 16
+    for tenant in tenants.values():
+        store.add(export("j", tenant))
+    reader = store._queue._reader
+    for times in (1, 2):  # live jobs, and then the ended ones, whose lanes are others
+        found = []
+        for n in range(16):
+            cold = queue.Queue(reader, uniform=lambda n=n: (n + 0.5) / 16)
+            due = cold.due(after(99 * 86_400), limit=1, per_tenant=1, tenant_id=None)
+            found += [job.tenant_id for job in due]
+        assert sorted(found) == sorted(tenants.values())
+        if times == 1:
+            for tenant in tenants.values():
+                job = store.get(tenant, "j")
+                for step in (claimed, completed):
+                    job = store.replace(job, step(job))

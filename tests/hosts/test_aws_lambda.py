@@ -23,83 +23,12 @@ from spectra.hosts.aws_lambda import StreamWorker
 from spectra.ports import Execution, Status
 from spectra.testing import Faults, FaultyJobStore, ManualClock
 from spectra.testing.dynamodb import StreamPump, passes
+from tests.hosts.function import ME, Context
 from tests.services.scripted import Scripted, facts_of
 
-ME = Caller("acme")
 RUNNING = Execution(status=Status.RUNNING)
 SUCCEEDED = Execution(status=Status.SUCCEEDED, counts=Counts(total=1, succeeded=1))
 LONG = "select '" + "x" * 5_000 + "'"
-
-
-@attrs.define
-class Context:
-    """An invocation with so much time left."""
-
-    seconds: float = 60.0
-
-    def get_remaining_time_in_millis(self) -> int:
-        return int(self.seconds * 1_000)
-
-
-class Function:
-    """A Spectra of a host and one of a function, on one table; the warehouse does what it is told."""
-
-    def __init__(self, server: Any, table: str) -> None:
-        self.clock = ManualClock()
-        self.warehouse = Scripted()
-        self.warehouse.is_detached = True
-        self.results = MemoryResultStore(clock=self.clock)
-        self.client, self.table = server.client(total_max_attempts=1), table
-        self.host = self._spectra(self.store())
-        self.faults = Faults(clock=self.clock)
-        inner = self.store()
-        self.spectra = self._spectra(FaultyJobStore(inner, self.faults))
-        self.worker = StreamWorker(self.spectra, job_of=inner.job_of)
-        self.pump = StreamPump(self.client, server.streams(), table, STREAM_FILTER)
-        self.context = Context()
-
-    def store(self) -> DynamoDBJobStore:
-        return DynamoDBJobStore(self.table, client=self.client, clock=self.clock, sleep=lambda _: None)
-
-    def _spectra(self, store: Any) -> Spectra:
-        settings = Settings(bulk_max_concurrent_jobs=100)
-        return Spectra(
-            job_store=store,
-            executor=self.warehouse,
-            result_store=self.results,
-            settings=settings,
-            clock=self.clock,
-        )
-
-    def __call__(self, event: dict[str, Any]) -> dict[str, Any]:
-        return self.worker.on_stream(event, self.context)
-
-    def export(self, query: str = "select 1") -> Any:
-        return self.host.jobs.create(ME, ExportSpec(query=query)).job
-
-    def load(self) -> Any:
-        job = self.host.jobs.create(ME, LoadSpec(operation="insert", object="sales")).job
-        with self.host.jobs.open_upload(ME, job.job_id) as upload:
-            upload.write(b"id\n1\n")
-        return job
-
-    def job(self, job: Any) -> Any:
-        return self.host.job_store.get(job.tenant_id, job.job_id)
-
-    def begun(self) -> Counter[str]:
-        return Counter(str(call[1]) for call in self.warehouse.calls if call[0] == "start")
-
-    def passed(self) -> list[str]:
-        return [
-            record["dynamodb"]["NewImage"]["st"]["S"]
-            for record in self.pump.seen
-            if passes(STREAM_FILTER, record)
-        ]
-
-
-@pytest.fixture
-def function(local_dynamodb, dynamodb_table):
-    return Function(local_dynamodb, dynamodb_table(f"jobs-{uuid.uuid4().hex}"))
 
 
 def test_an_export_begins_by_its_own_record_without_a_read(function):
@@ -446,27 +375,12 @@ def test_stores_without_a_stream_are_refused():
         StreamWorker(spectra)
 
 
-def test_the_handlers_are_made_of_the_environment(function, local_dynamodb, monkeypatch):
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": local_dynamodb.access_key,
-        "AWS_SECRET_ACCESS_KEY": local_dynamodb.secret_key,
-        "SPECTRA_AWS_REGION": local_dynamodb.region,
-        "SPECTRA_DYNAMODB_ENDPOINT": local_dynamodb.endpoint,
-        "SPECTRA_DYNAMODB_TABLE_NAME": function.table,
-        "SPECTRA_S3_BUCKET_NAME": "files",
-        "SPECTRA_REDSHIFT_CLUSTER": "c",
-        "SPECTRA_REDSHIFT_USER": "u",
-    }.items():
-        monkeypatch.setenv(name, value)
-    aws_lambda._worker.cache_clear()
-    try:
-        assert aws_lambda.on_schedule({}, Context()) == {"touched": 0, "failed": 0, "complete": True}
-        function.load()  # its record is let through: one that asks for nobody
-        function.pump.pattern = {}
-        assert function.pump.pump(lambda event: aws_lambda.on_stream(event, Context())) == 1
-        assert [one.failed for one in function.pump.deliveries] == [[]]
-    finally:
-        aws_lambda._worker.cache_clear()
+def test_the_handlers_are_made_of_the_environment(function, environment):
+    assert aws_lambda.on_schedule({}, Context()) == {"touched": 0, "failed": 0, "complete": True}
+    function.load()  # its record is let through: one that asks for nobody
+    function.pump.pattern = {}
+    assert function.pump.pump(lambda event: aws_lambda.on_stream(event, Context())) == 1
+    assert [one.failed for one in function.pump.deliveries] == [[]]
 
 
 def test_the_filter():

@@ -55,6 +55,7 @@ def test_the_whole_story(how: str) -> None:
     assert process.returncode == 0, told
     assert told.count("✓") == 16 and "✗" not in told and "Traceback" not in told, told
     assert "8. The load whose worker was killed" in told
+    assert '"_aws"' not in told
     assert gone(process.pid)
 
 

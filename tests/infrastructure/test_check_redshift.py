@@ -97,7 +97,7 @@ def test_a_worker_that_is_no_superuser(channels, plain) -> None:
 
 
 def test_a_ledger_that_was_made_by_others_will_do(channels, redshift, plain) -> None:
-    for statement in LedgerSql("made_before").create():
+    for statement in LedgerSql("made_before").create(()):
         redshift.run(statement)
     found = said(check_redshift(channels(plain), ledger_schema="made_before"))
     redshift.run("DROP SCHEMA made_before CASCADE")
@@ -163,7 +163,7 @@ def test_a_user_that_may_make_schemas(channels, redshift, plain) -> None:
 
 
 def test_a_user_that_may_see_the_ledger(channels, redshift, plain) -> None:
-    for statement in LedgerSql("ledgers").create():
+    for statement in LedgerSql("ledgers").create(()):
         redshift.run(statement)
     redshift.run("GRANT USAGE ON SCHEMA ledgers TO reader")
     found = said(check_redshift(channels(), ledger_schema="ledgers", query_user=plain))

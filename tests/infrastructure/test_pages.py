@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from spectra import Caller, LoadSpec, Spectra
+from spectra.adapters.aws.dynamodb import DynamoDBJobStore
 from spectra.adapters.aws.infrastructure import Infrastructure, rendered
 from spectra.adapters.aws.infrastructure.pages import alarms_table, permissions_table
+from spectra.adapters.memory import MemoryExecutor, MemoryResultStore
+from spectra.hosts.aws_lambda import StreamWorker
+from spectra.monitoring import EmfMetrics
 from spectra.settings import Settings
+from spectra.testing.dynamodb import FaultProxy
 
 PAGE = Path(__file__).parents[2] / "docs" / "aws-infrastructure.md"
-TABLES = {"permissions": lambda: permissions_table(Infrastructure(prefix="spectra/")), "alarms": alarms_table}
+TABLES = {
+    "permissions": lambda: permissions_table(Infrastructure(prefix="spectra/")),
+    "alarms": lambda: alarms_table(Infrastructure()),
+}
+
+
+class Unhurried:
+    """An invocation that has time."""
+
+    def get_remaining_time_in_millis(self):
+        return 60_000
 
 
 def write_tables() -> None:
@@ -76,29 +93,27 @@ def test_the_check_of_the_page(monkeypatch, local_dynamodb, local_s3, redshift, 
     ]
 
 
-def test_idle_runs_cost_what_the_page_says(local_dynamodb) -> None:
-    from spectra import Spectra
-    from spectra.adapters.aws.dynamodb import DynamoDBJobStore
-    from spectra.adapters.aws.dynamodb.table import create_table
-    from spectra.adapters.memory import MemoryExecutor, MemoryResultStore
-
-    client = local_dynamodb.client()
-    create_table(client, "idle")
-    asked = []
-    client.meta.events.register(
-        "provide-client-params",
-        lambda params, model, **_: asked.append((model.name, params.get("ConsistentRead"))),
-    )
+def test_idle_runs_cost_what_the_pages_say(local_dynamodb, dynamodb_table) -> None:
+    table = dynamodb_table("idle")
     results = MemoryResultStore()
-    with Spectra(
-        job_store=DynamoDBJobStore("idle", client=client),
-        executor=MemoryExecutor(results),
-        result_store=results,
-    ) as spectra:
-        assert spectra.worker().run_once() == 0
-    assert asked == [("Query", None)] * 32
-    assert "is 32 queries" in PAGE.read_text()
-    client.delete_table(TableName="idle")
+    with (
+        FaultProxy(local_dynamodb.endpoint, measure=True) as proxy,
+        Spectra(
+            job_store=DynamoDBJobStore(table, client=local_dynamodb.client(endpoint=proxy.endpoint)),
+            executor=MemoryExecutor(results),
+            result_store=results,
+        ) as spectra,
+    ):
+        # Not empty: DynamoDB Local counts nothing for an empty answer, and DynamoDB half a unit.
+        spectra.jobs.create(Caller("acme"), LoadSpec(operation="insert", object="sales"))
+        proxy.forget()
+        told = StreamWorker(spectra, metrics=EmfMetrics(stream=io.StringIO())).on_schedule({}, Unhurried())
+        calls = [(call.operation, call.capacity) for call in proxy.calls]
+    assert told == {"touched": 0, "failed": 0, "complete": True}
+    assert calls == [("Scan", 0.5)] * 3
+    month = round(sum(units for _, units in calls) * 60 * 24 * 30)
+    for page in (PAGE, PAGE.with_name("aws-lambda.md")):
+        assert f"three scans of the index, half a read unit each: {month:,} units a month" in page.read_text()
 
 
 if __name__ == "__main__":

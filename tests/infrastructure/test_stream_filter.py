@@ -8,19 +8,10 @@ import pytest
 
 from spectra import Caller, ExportSpec, Spectra
 from spectra.adapters.aws.dynamodb import DynamoDBJobStore
-from spectra.adapters.aws.dynamodb.table import create_table
+from spectra.adapters.aws.dynamodb.table import STREAM_FILTER, create_table
 from spectra.adapters.aws.infrastructure.check_table import stream_of
-from spectra.adapters.aws.infrastructure.functions import FILTER
 from spectra.adapters.memory import MemoryExecutor, MemoryResultStore
-
-
-def passes(pattern, record):
-    """Whether a record has what the pattern asks for: of each leaf one of the listed values."""
-    if isinstance(pattern, list):
-        return record in pattern
-    return isinstance(record, dict) and all(
-        name in record and passes(part, record[name]) for name, part in pattern.items()
-    )
+from spectra.testing.dynamodb import passes
 
 
 @pytest.fixture
@@ -53,7 +44,7 @@ def test_a_job_wakes_a_function_once_and_a_workers_own_writes_never(local_dynamo
         assert spectra.jobs.get(Caller("acme"), job.job_id).state == "JobComplete"
     told = records(local_dynamodb, table)
     assert len(told) >= 3
-    woken = [one for one in told if passes(FILTER, one)]
+    woken = [one for one in told if passes(STREAM_FILTER, one)]
     assert [one["dynamodb"]["NewImage"]["sk"]["S"] for one in woken] == [f"j#{job.job_id}"]
     assert woken == [
         one for one in told if one["eventName"] == "INSERT" and "j#" in str(one["dynamodb"]["Keys"])

@@ -4,19 +4,34 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import attrs
 import pytest
 
-from spectra.adapters.aws.dynamodb.table import TABLE
+from spectra.adapters.aws import configured
+from spectra.adapters.aws.dynamodb.table import STREAM_FILTER, TABLE
 from spectra.adapters.aws.infrastructure import Infrastructure, rendered, template
-from spectra.adapters.aws.infrastructure.alarms import ALARMS
+from spectra.adapters.aws.infrastructure.alarms import alarms as all_alarms
+from spectra.adapters.memory import MemoryResultStore
+from spectra.alarms import ALARMS
 from spectra.errors import InvalidSpecError
+from spectra.ports import SystemClock
 from spectra.settings import Settings
 
-SETTINGS = Settings(queue_timeout_hours=48.0, bulk_max_concurrent_jobs=3, log_level="INFO", home="/never")
+SETTINGS = Settings(
+    queue_timeout_hours=48.0,
+    bulk_max_concurrent_jobs=None,
+    bulk_max_file_size_mb=1_234_567.5,
+    max_poll_seconds=60,
+    lambda_metrics=False,
+    log_level="INFO",
+    home="/never",
+    redshift_password="never",
+)
 VARIANTS = {
     "at first": Infrastructure(),
     "everything": Infrastructure(
@@ -133,7 +148,10 @@ def test_the_functions_know_where_everything_is() -> None:
             "SPECTRA_REDSHIFT_CLUSTER": {"Ref": "RedshiftCluster"},
             "SPECTRA_REDSHIFT_USER": {"Ref": "RedshiftUser"},
             "SPECTRA_QUEUE_TIMEOUT_HOURS": "48",
-            "SPECTRA_BULK_MAX_CONCURRENT_JOBS": "3",
+            "SPECTRA_BULK_MAX_CONCURRENT_JOBS": "none",
+            "SPECTRA_BULK_MAX_FILE_SIZE_MB": "1234567.5",
+            "SPECTRA_MAX_POLL_SECONDS": "60",
+            "SPECTRA_LAMBDA_METRICS": "false",
             "SPECTRA_LOG_LEVEL": "INFO",
         }
     plain = template(Infrastructure())["Resources"]["StreamFunction"]["Properties"]
@@ -143,10 +161,22 @@ def test_the_functions_know_where_everything_is() -> None:
 
 def test_the_functions_settings_are_the_hosts() -> None:
     variables = VARIANTS["everything"].variables()
-    import attrs
-
-    again = attrs.evolve(Settings.from_env(variables), home="/never")
+    again = attrs.evolve(Settings.from_env(variables), home="/never", redshift_password="never")
     assert again == SETTINGS
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_every_variable_of_the_functions_is_a_setting(name, recwarn) -> None:
+    whole = template(VARIANTS[name])
+    filled = lambda value: whole["Parameters"].get(value["Ref"], {}).get("Default", "x")  # noqa: E731
+    for function in ("StreamFunction", "ScheduleFunction"):
+        variables = whole["Resources"][function]["Properties"]["Environment"]["Variables"]
+        settings = Settings.from_env(
+            {name: value if isinstance(value, str) else filled(value) for name, value in variables.items()}
+        )
+        assert not recwarn.list  # an unknown one warns
+        # The functions' adapters can be put together of them, and by the Data API.
+        configured.executor(settings, MemoryResultStore(), SystemClock())
 
 
 def test_a_record_that_fails_holds_nothing_up() -> None:
@@ -157,13 +187,16 @@ def test_a_record_that_fails_holds_nothing_up() -> None:
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert mapping["DestinationConfig"]["OnFailure"]["Destination"] == {"Fn::GetAtt": ["FailureQueue", "Arn"]}
     (one,) = mapping["FilterCriteria"]["Filters"]
-    assert json.loads(one["Pattern"]) == {"dynamodb": {"NewImage": {"wake": {"N": ["1"]}}}}
+    assert json.loads(one["Pattern"]) == STREAM_FILTER
 
 
 def test_every_alarm_is_about_something_that_is_deployed() -> None:
-    resources = template(Infrastructure(namespace="Ours", service="one"))["Resources"]
+    infrastructure = Infrastructure(settings=Settings(metrics_namespace="Ours", metrics_service="one"))
+    resources = template(infrastructure)["Resources"]
     alarms = {n: r["Properties"] for n, r in resources.items() if r["Type"] == "AWS::CloudWatch::Alarm"}
-    assert len(alarms) == len(ALARMS)
+    assert len(alarms) == len(all_alarms(infrastructure))
+    watched = [json.dumps([a["Namespace"], a["MetricName"], a["Dimensions"]]) for a in alarms.values()]
+    assert len(set(watched)) == len(watched)  # none is there twice
     metrics = {(a["Namespace"], a["MetricName"]) for a in alarms.values()}
     for of_issue in ("oldest.age", "jobs.failed", "executions.lost", "job.unsettled"):
         assert [m for n, m in metrics if n == "Ours" and m.endswith(of_issue)]
@@ -172,6 +205,32 @@ def test_every_alarm_is_about_something_that_is_deployed() -> None:
     assert alarms["OldestDueJobAlarm"]["TreatMissingData"] == "breaching"
     assert "${Service}" not in json.dumps(resources)
     assert "${Namespace}" not in json.dumps(resources)
+    named = set(re.findall(r"\$\{(\w+)", json.dumps([*alarms.values()])))
+    assert named == {"StreamFunction", "ScheduleFunction", "FailureQueue", "Table"} <= {*resources}
+
+
+def test_the_alarms_of_spectra_are_deployed_as_they_stand() -> None:
+    resources = template(Infrastructure())["Resources"]
+    for one in ALARMS:
+        logical = "".join(word.capitalize() for word in one.name.split("-")) + "Alarm"
+        alarm = resources[logical]["Properties"]
+        statistic = alarm.get("Statistic") or alarm["ExtendedStatistic"]
+        assert (one.metric, one.statistic, one.threshold, one.period, one.periods, one.missing) == (
+            *(alarm["MetricName"], statistic, alarm["Threshold"], alarm["Period"]),
+            *(alarm["EvaluationPeriods"], alarm["TreatMissingData"]),
+        )
+        assert one.why in alarm["AlarmDescription"] and len(alarm["AlarmDescription"]) <= 1_024
+
+
+def test_what_a_run_of_the_schedule_tells_is_not_missed_between_two_runs() -> None:
+    seldom = template(Infrastructure(schedule_minutes=15))["Resources"]
+    assert seldom["OldestDueJobAlarm"]["Properties"]["Period"] == 900
+    assert seldom["StreamBehindAlarm"]["Properties"]["Period"] == 60
+
+
+def test_functions_that_tell_no_figures_have_no_alarm_about_them() -> None:
+    silent = Infrastructure(settings=Settings(lambda_metrics=False))
+    assert {one.namespace for one in all_alarms(silent)} == {"AWS/Lambda", "AWS/SQS", "AWS/DynamoDB"}
 
 
 def test_browsers_may_upload_only_from_where_it_was_allowed() -> None:
@@ -204,8 +263,6 @@ def test_browsers_may_upload_only_from_where_it_was_allowed() -> None:
         ("schedule_timeout", 5),
         ("log_days", 2),
         ("origins", ("*",)),
-        ("namespace", ""),
-        ("service", "a b"),
     ],
 )
 def test_what_cannot_be_deployed_is_refused(field, wrong) -> None:
@@ -222,6 +279,8 @@ def test_the_command_prints_the_template_for_its_environment() -> None:
         "SPECTRA_QUEUE_TIMEOUT_HOURS": "48",
         "SPECTRA_REDSHIFT_CLUSTER": "main",
         "SPECTRA_REDSHIFT_PASSWORD": "never-in-a-template",
+        "SPECTRA_DYNAMODB_TABLE_NAME": "ours",
+        "SPECTRA_S3_BUCKET_NAME": "files",
     }
     told = subprocess.run(
         [sys.executable, "-W", "error", "-m", "spectra.adapters.aws.infrastructure"],
@@ -231,7 +290,12 @@ def test_the_command_prints_the_template_for_its_environment() -> None:
         check=True,
     )
     expected = Infrastructure(
-        settings=Settings(queue_timeout_hours=48.0), prefix="spectra/", warehouse="cluster", login="user"
+        settings=Settings(queue_timeout_hours=48.0),
+        table_name="ours",
+        bucket_name="files",
+        prefix="spectra/",
+        warehouse="cluster",
+        login="user",
     )
     assert told.stdout == rendered(expected)
     assert "never" not in told.stdout

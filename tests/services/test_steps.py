@@ -271,12 +271,6 @@ def test_progress_is_written_once_a_second(stage: Stage) -> None:
     assert stage.driver.carry_on(told) == told  # progress never falls
 
 
-def test_a_handle_that_is_the_label_is_not_worth_a_write(stage: Stage) -> None:
-    stage.executor.handle, stage.executor.is_detached = "g:t/j/1", True
-    job = stage.driver.start(stage.export())
-    assert (job.handle, job.version) == (None, 2)
-
-
 @pytest.mark.parametrize("seconds", [2.0, 30.0, 300.0])
 def test_polls_of_detached_work_come_as_late_as_is_allowed(seconds: float) -> None:
     stage = Stage.build(max_poll_seconds=seconds)

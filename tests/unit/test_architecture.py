@@ -53,7 +53,7 @@ def loaded(code: str) -> set[str]:
         "spectra.adapters.embedded",
         "spectra.monitoring",
         "spectra.monitoring.emf",
-        "spectra.monitoring.alarms",
+        "spectra.alarms",
         "spectra.sql",
     ],
 )

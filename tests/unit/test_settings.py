@@ -83,6 +83,8 @@ def test_switches(text: str, value: bool) -> None:
         ("SPECTRA_REDSHIFT_PORT", "0"),
         ("SPECTRA_MAX_POLL_SECONDS", "1"),
         ("SPECTRA_IDLE_SECONDS", "0"),
+        ("SPECTRA_METRICS_NAMESPACE", "${Table}"),
+        ("SPECTRA_METRICS_SERVICE", "a b"),
     ],
 )
 def test_wrong_values_of_aws_and_workers(variable: str, value: str) -> None:

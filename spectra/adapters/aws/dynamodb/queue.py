@@ -11,10 +11,11 @@ from __future__ import annotations
 import bisect
 import heapq
 import itertools
+import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -60,14 +61,20 @@ class _Head:
 
 
 class Queue:
-    """Looks into the index of one table; remembers where the last call stopped."""
+    """Looks into the index of one table; remembers where the last call stopped.
 
-    def __init__(self, reader: Reader) -> None:
+    Where it begins is drawn by *uniform*: processes that live for one call would else all look at the
+    same few tenants first.
+    """
+
+    def __init__(self, reader: Reader, *, uniform: Callable[[], float] = random.random) -> None:
         self._reader = reader
         self._lock = threading.Lock()
-        self._visited = ""
+        self._begin = uniform()
+        self._live, self._kept = (_from(self._begin, lanes) for lanes in (LIVE_LANES, KEPT_LANES))
+        self._visited: str | None = None
         self._served: set[str] = set()
-        self._round = self._heads(LIVE_LANES + KEPT_LANES)
+        self._round = self._heads(self._live + self._kept)
         self._begun = False
         self._large_until = 0.0
 
@@ -93,9 +100,12 @@ class Queue:
         for key in sorted(keys, key=_turn_of):
             if _due_of(key)[0] <= now:
                 queues.setdefault(key["pk"]["S"], []).append(key)
-        tenants = sorted(queues)
-        start = bisect.bisect_right(tenants, self._visited)
-        turn = [*tenants[start:], *tenants[:start]][:limit]
+        tenants = tuple(sorted(queues))
+        if self._visited is None:
+            turn = _from(self._begin, tenants)[:limit]
+        else:
+            start = bisect.bisect_right(tenants, self._visited)
+            turn = (tenants[start:] + tenants[:start])[:limit]
         if turn:
             self._visited = turn[-1]
         return {one: iter(queues[one]) for one in turn}
@@ -159,7 +169,7 @@ class Queue:
         while len(found) < limit and passed < limit:
             head = next(self._round, None)
             if head is None:
-                self._round, self._begun = self._heads(LIVE_LANES + KEPT_LANES), False
+                self._round, self._begun = self._heads(self._live + self._kept), False
                 self._served = set(found) if laps else set()
                 if not laps:
                     break
@@ -172,7 +182,7 @@ class Queue:
             elif head.kept:
                 passed += 1
         if len(found) < limit and self._begun:
-            for head in self._heads(LIVE_LANES):
+            for head in self._heads(self._live):
                 if head.due_at <= now:
                     found[head.tenant_id] = None
                     if len(found) == limit:
@@ -214,17 +224,16 @@ class Queue:
         running: Counter[str] = Counter()
         oldest: datetime | None = None
         pages = 0
-        for lane in LIVE_LANES:
-            for answer in self._pages(lane, "", "~"):
-                pages += 1
-                for key in answer["Items"]:
-                    tenant_id, due_at, _, phase = read_at(key["at"]["S"])
-                    running[tenant_id] += phase == _RUNNING
-                    if phase == _WAITING and due_at <= now:
-                        waiting[tenant_id] += 1
-                        oldest = due_at if oldest is None else min(oldest, due_at)
-                if pages >= _PAGES_OF_BACKLOG:
-                    break
+        for keys in self._live_keys():
+            pages += 1
+            for key in keys:
+                tenant_id, due_at, _, phase = read_at(key["at"]["S"])
+                running[tenant_id] += phase == _RUNNING
+                if phase == _WAITING and due_at <= now:
+                    waiting[tenant_id] += 1
+                    oldest = due_at if oldest is None else min(oldest, due_at)
+            if pages >= _PAGES_OF_BACKLOG:
+                break
         tenants = sorted(+waiting | +running)
         return Backlog(
             waiting=waiting.total(),
@@ -233,6 +242,16 @@ class Queue:
             by_tenant={tenant: (waiting[tenant], running[tenant]) for tenant in tenants},
             complete=pages < _PAGES_OF_BACKLOG,
         )
+
+    def _live_keys(self) -> Iterator[list[Item]]:
+        """The keys of the live jobs, a page at a time; in the index read whole others are among them."""
+        whole = self._whole()
+        if whole is not None:
+            yield whole
+            return
+        for lane in LIVE_LANES:
+            for answer in self._pages(lane, "", "~"):
+                yield answer["Items"]
 
     # ---- plumbing -------------------------------------------------------------------------------------
 
@@ -266,6 +285,12 @@ def _asked(lane: str, after: str, until: str) -> dict[str, Any]:
             ":until": {"S": until},
         },
     }
+
+
+def _from(share: float, circle: tuple[str, ...]) -> tuple[str, ...]:
+    """*circle*, beginning at this share of it."""
+    start = int(share * len(circle))
+    return circle[start:] + circle[:start]
 
 
 def _turn_of(key: Item) -> tuple[bool, datetime, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 from spectra.adapters.aws.infrastructure.definition import Infrastructure
@@ -10,21 +9,17 @@ from spectra.adapters.aws.infrastructure.template import rendered
 from spectra.settings import Settings
 
 if __name__ == "__main__":
-    cluster = "SPECTRA_REDSHIFT_CLUSTER" in os.environ
-    of_jobs = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("SPECTRA_AWS_", "SPECTRA_DYNAMODB_", "SPECTRA_S3_", "SPECTRA_REDSHIFT_"))
-    }
+    settings = Settings.from_env()
+    cluster = settings.redshift_cluster is not None
     sys.stdout.write(
         rendered(
             Infrastructure(
-                settings=Settings.from_env(of_jobs),
-                table_name=os.environ.get("SPECTRA_DYNAMODB_TABLE_NAME", "spectra-jobs"),
-                bucket_name=os.environ.get("SPECTRA_S3_BUCKET_NAME"),
-                prefix=os.environ.get("SPECTRA_S3_PREFIX", ""),
+                settings=settings,
+                table_name=settings.dynamodb_table_name,
+                bucket_name=settings.s3_bucket_name,
+                prefix=settings.s3_prefix or "",
                 warehouse="cluster" if cluster else "workgroup",
-                login="user" if cluster and "SPECTRA_REDSHIFT_SECRET_ARN" not in os.environ else "secret",
+                login="user" if cluster and settings.redshift_secret_arn is None else "secret",
             )
         )
     )

@@ -1,42 +1,16 @@
-"""The alarms of what is deployed, as data."""
+"""The alarms of what is deployed: those of Spectra itself, and those of what the cloud tells of its parts."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final, Literal
-
-import attrs
+from typing import Any, Final
 
 from spectra.adapters.aws.infrastructure.definition import Infrastructure
+from spectra.alarms import ALARMS, Alarm
 
-__all__ = ["ALARMS", "Alarm", "alarm"]
-
-_SERVICE: Final = {"service": "${Service}"}
-
-
-@attrs.frozen(kw_only=True)
-class Alarm:
-    """One alarm of CloudWatch: *statistic* of *metric* over *period* seconds above *threshold*.
-
-    It rings when this was so in each of *periods* periods in a row. *namespace* and values of *dimensions*
-    may hold ``${Namespace}``, ``${Service}``, and names of resources of the template, as ``Fn::Sub`` fills
-    them in. *missing* is what a period without data is taken for.
-    """
-
-    name: str
-    namespace: str = "${Namespace}"
-    metric: str
-    dimensions: Mapping[str, str] = _SERVICE
-    statistic: str
-    period: int
-    periods: int = 1
-    threshold: float
-    comparison: Literal["GreaterThanThreshold"] = "GreaterThanThreshold"
-    missing: Literal["breaching", "notBreaching"] = "notBreaching"
-    why: str
+__all__ = ["alarm", "alarms"]
 
 
-def _errors(name: str, function: str, why: str) -> Alarm:
+def _errors(name: str, function: str, why: str, then: str) -> Alarm:
     return Alarm(
         name=name,
         namespace="AWS/Lambda",
@@ -47,64 +21,22 @@ def _errors(name: str, function: str, why: str) -> Alarm:
         periods=2,
         threshold=0,
         why=why,
+        then=then,
     )
 
 
-ALARMS: Final = (
-    Alarm(
-        name="oldest-due-job",
-        metric="spectra.backlog.oldest.age",
-        statistic="Maximum",
-        period=60,
-        periods=5,
-        threshold=300,
-        missing="breaching",
-        why="A job is due and nobody takes its step. No data is as bad: nobody looks.",
-    ),
-    Alarm(
-        name="stream-behind",
-        namespace="AWS/Lambda",
-        metric="IteratorAge",
-        dimensions={"FunctionName": "${StreamFunction}"},
-        statistic="Maximum",
-        period=60,
-        periods=5,
-        threshold=60_000,
-        why="Jobs start late: a batch fails and holds up what is behind it. The schedule finds them, later.",
-    ),
-    Alarm(
-        name="jobs-failed",
-        metric="spectra.jobs.failed",
-        statistic="Sum",
-        period=900,
-        threshold=20,
-        why="Many failures at once are a revoked grant, a changed table, a full disk.",
-    ),
-    Alarm(
-        name="executions-lost",
-        metric="spectra.executions.lost",
-        statistic="Sum",
-        period=900,
-        threshold=2,
-        why="The warehouse no longer knew work that it had been given; each costs an attempt.",
-    ),
-    Alarm(
-        name="effect-unsettled",
-        metric="spectra.job.unsettled",
-        statistic="Maximum",
-        period=300,
-        threshold=600,
-        why="Ten minutes after its abort nobody can say whether a load was applied.",
-    ),
+_OF_THE_CLOUD: Final = (
     _errors(
         "stream-errors",
         "StreamFunction",
         "The store could not be reached, or the code cannot run: it is told by nothing else.",
+        "Read the function's log. A module that is missing or a variable that is wrong stands there by name.",
     ),
     _errors(
         "schedule-errors",
         "ScheduleFunction",
         "What is due is not looked at. Ended work goes unnoticed, and retention stands still.",
+        "Read the function's log; then see that the rule still starts it.",
     ),
     Alarm(
         name="records-given-up",
@@ -115,6 +47,7 @@ ALARMS: Final = (
         period=300,
         threshold=0,
         why="Lambda gave records of the stream up. No job is lost, the schedule has it; the cause stays.",
+        then="Read the messages, and the function's log of that time; delete the messages afterwards.",
     ),
     Alarm(
         name="reads-throttled",
@@ -126,6 +59,7 @@ ALARMS: Final = (
         periods=5,
         threshold=10,
         why="Calls are repeated and get slow: one tenant is more than a partition bears, or a limit is set.",
+        then="Look for a tenant that lists or polls without a pause, and for a limit of the table's throughput.",
     ),
     Alarm(
         name="writes-throttled",
@@ -137,30 +71,39 @@ ALARMS: Final = (
         periods=5,
         threshold=10,
         why="As with reads. A throttled index holds the writes of the table up.",
+        then="Look for a tenant with very many short jobs, and for a limit of the table's throughput.",
     ),
 )
-"""No alarm counts what a tenant can do wrong by itself."""
+
+
+def alarms(infrastructure: Infrastructure) -> tuple[Alarm, ...]:
+    """All of them; where functions tell no figures, those that none could wake are left out."""
+    told = infrastructure.settings.lambda_metrics
+    return tuple(one for one in (*ALARMS, *_OF_THE_CLOUD) if told or not one.is_of_spectra)
 
 
 def alarm(one: Alarm, infrastructure: Infrastructure, actions: Any) -> dict[str, Any]:
     """The resource; *actions* are told when it rings and when it is over."""
 
     def filled(text: str) -> Any:
-        text = text.replace("${Namespace}", infrastructure.namespace)
-        text = text.replace("${Service}", infrastructure.service)
+        text = text.replace("${Namespace}", infrastructure.settings.metrics_namespace)
+        text = text.replace("${Service}", infrastructure.settings.metrics_service)
         return {"Fn::Sub": text} if "${" in text else text
 
+    # What is told once a run must not be missed between two runs.
+    run = infrastructure.schedule_minutes * 60
+    period = max(one.period, run) if one.missing == "breaching" else one.period
     return {
         "Type": "AWS::CloudWatch::Alarm",
         "Properties": {
-            "AlarmDescription": f"{one.name}: {one.why}",
+            "AlarmDescription": f"{one.name}: {one.why} {one.then}",
             "Namespace": filled(one.namespace),
             "MetricName": one.metric,
             "Dimensions": [
                 {"Name": name, "Value": filled(value)} for name, value in sorted(one.dimensions.items())
             ],
             ("ExtendedStatistic" if one.statistic.startswith("p") else "Statistic"): one.statistic,
-            "Period": one.period,
+            "Period": period,
             "EvaluationPeriods": one.periods,
             "Threshold": one.threshold,
             "ComparisonOperator": one.comparison,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from spectra.adapters.aws.dynamodb.table import STREAM_FILTER
 from spectra.adapters.aws.infrastructure.definition import Infrastructure
 from spectra.adapters.aws.infrastructure.findings import Finding, Findings
-from spectra.adapters.aws.infrastructure.functions import FILTER, mapping
+from spectra.adapters.aws.infrastructure.functions import mapping
 
 __all__ = ["check_functions"]
 
@@ -29,7 +30,7 @@ def check_functions(
     if not told:
         return found.error(
             "no function is woken by the jobs of the stream: they start when the schedule finds them",
-            f"{_DEPLOY}; the mapping's filter must be {json.dumps(FILTER)}",
+            f"{_DEPLOY}; the mapping's filter must be {json.dumps(STREAM_FILTER)}",
         ).all()
     for one in told:
         _mapping(found, one, wanted)
@@ -38,7 +39,7 @@ def check_functions(
 
 def _filters(one: dict[str, Any]) -> bool:
     patterns = [each.get("Pattern", "") for each in (one.get("FilterCriteria") or {}).get("Filters", ())]
-    return any(pattern and json.loads(pattern) == FILTER for pattern in patterns)
+    return any(pattern and json.loads(pattern) == STREAM_FILTER for pattern in patterns)
 
 
 def _mapping(found: Findings, one: dict[str, Any], wanted: dict[str, Any]) -> None:

@@ -31,6 +31,11 @@ _CARRIED: Final = (
     "queue_timeout_hours",
     "lease_seconds",
     "max_attempts",
+    "max_poll_seconds",
+    "lambda_margin_seconds",
+    "lambda_metrics",
+    "metrics_namespace",
+    "metrics_service",
     "log_level",
 )
 """Settings that the functions get as variables: named one by one, so that no secret is ever among them."""
@@ -116,14 +121,6 @@ class Infrastructure:
     log_days: int = attrs.field(default=30, validator=_one_of(*_LOG_DAYS))
     origins: tuple[str, ...] = attrs.field(default=(), converter=tuple)
     """Web origins whose pages may send uploads and fetch results; none: the bucket has no CORS rule."""
-    namespace: str = attrs.field(
-        default="Spectra",
-        validator=_matching(r"[A-Za-z0-9._/#:-]{1,255}", "must be a namespace of CloudWatch"),
-    )
-    service: str = attrs.field(
-        default="spectra", validator=_matching(r"[A-Za-z0-9._-]{1,100}", "must be a plain name")
-    )
-    """With *namespace*, under which the functions' figures are found."""
 
     @origins.validator
     def _check_origins(self, attribute: attrs.Attribute[tuple[str, ...]], value: tuple[str, ...]) -> None:
@@ -159,7 +156,12 @@ class Infrastructure:
         """The settings that are not as they are at first, as variables of the functions."""
         values = {name: getattr(self.settings, name) for name in _CARRIED}
         return {
-            f"SPECTRA_{name.upper()}": f"{value:g}" if isinstance(value, float) else str(value)
+            f"SPECTRA_{name.upper()}": value if isinstance(value, str) else _plain(value)
             for name, value in values.items()
-            if value is not None and value != getattr(_SETTINGS, name)
+            if value != getattr(_SETTINGS, name)
         }
+
+
+def _plain(value: float | bool | None) -> str:
+    """A number, switch or None as `Settings` reads it, without losing a digit."""
+    return str(value).removesuffix(".0").lower()

@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
+from spectra.adapters.aws.dynamodb.table import STREAM_FILTER
 from spectra.adapters.aws.infrastructure.definition import Infrastructure
 from spectra.adapters.aws.infrastructure.policies import document, for_functions
 
-__all__ = ["FILTER", "functions", "mapping"]
+__all__ = ["functions", "mapping"]
 
 MODULE: Final = "spectra.hosts.aws_lambda"
-
-FILTER: Final = {"dynamodb": {"NewImage": {"wake": {"N": ["1"]}}}}
-"""What of the stream starts a function: images of jobs that a worker should look at. A worker's own writes
-never have the attribute."""
 
 _QUEUE_SECONDS: Final = 14 * 24 * 3_600
 
@@ -28,7 +25,7 @@ def mapping(infrastructure: Infrastructure) -> dict[str, Any]:
     return {
         "BatchSize": infrastructure.stream_batch,
         "BisectBatchOnFunctionError": True,
-        "FilterCriteria": {"Filters": [{"Pattern": json.dumps(FILTER)}]},
+        "FilterCriteria": {"Filters": [{"Pattern": json.dumps(STREAM_FILTER)}]},
         "FunctionResponseTypes": ["ReportBatchItemFailures"],
         "MaximumRecordAgeInSeconds": infrastructure.stream_age_seconds,
         "MaximumRetryAttempts": infrastructure.stream_retries,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from spectra.adapters.aws.infrastructure.alarms import ALARMS
+from spectra.adapters.aws.infrastructure.alarms import alarms
 from spectra.adapters.aws.infrastructure.definition import Infrastructure
 from spectra.adapters.aws.infrastructure.policies import (
     Statement,
@@ -34,11 +34,11 @@ def permissions_table(infrastructure: Infrastructure) -> str:
     return "\n".join(lines) + "\n"
 
 
-def alarms_table() -> str:
+def alarms_table(infrastructure: Infrastructure) -> str:
     """The alarms: when they ring, and why."""
     lines = ["| alarm | rings when | why |", "|---|---|---|"]
-    for one in ALARMS:
-        metric = one.metric if one.namespace == "${Namespace}" else f"{one.namespace} {one.metric}"
+    for one in alarms(infrastructure):
+        metric = one.metric if one.is_of_spectra else f"{one.namespace} {one.metric}"
         for_long = f", {one.periods} times" if one.periods > 1 else ""
         lines.append(
             f"| {one.name} | {one.statistic} of `{metric}` over {one.period} s is above {one.threshold:,g}{for_long} "

@@ -92,9 +92,9 @@ def _jobs(actions: Sequence[str], why: str) -> tuple[Statement, ...]:
         ),
         Statement(
             sid="Due",
-            actions=("dynamodb:Query",),
+            actions=("dynamodb:Query", "dynamodb:Scan"),
             resources=(f"${{Table.Arn}}/index/{INDEX}",),
-            why="what is due, and why a job waits, is read from the index",
+            why="what is due, and why a job waits, is read from the index: whole while it is small, else by lanes",
         ),
     )
 

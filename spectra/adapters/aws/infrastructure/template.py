@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, Final
 
-from spectra.adapters.aws.infrastructure.alarms import ALARMS, Alarm, alarm
+from spectra.adapters.aws.infrastructure.alarms import alarm, alarms
 from spectra.adapters.aws.infrastructure.bucket import bucket, bucket_policy
 from spectra.adapters.aws.infrastructure.definition import Infrastructure
 from spectra.adapters.aws.infrastructure.functions import functions
@@ -24,7 +24,7 @@ __all__ = ["rendered", "template"]
 _ALARMED: Final = "Alarmed"
 
 
-def template(infrastructure: Infrastructure, *, alarms: Sequence[Alarm] = ALARMS) -> dict[str, Any]:
+def template(infrastructure: Infrastructure) -> dict[str, Any]:
     """The template, as data: give it to CloudFormation as JSON; see docs/aws-infrastructure.md."""
     actions = {"Fn::If": [_ALARMED, [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]}
     return {
@@ -52,7 +52,7 @@ def template(infrastructure: Infrastructure, *, alarms: Sequence[Alarm] = ALARMS
                 "The role that Redshift takes on in COPY and UNLOAD", for_redshift(infrastructure)
             ),
             **functions(infrastructure),
-            **{_logical(one.name): alarm(one, infrastructure, actions) for one in alarms},
+            **{_logical(one.name): alarm(one, infrastructure, actions) for one in alarms(infrastructure)},
         },
         "Outputs": {
             "TableName": _output("SPECTRA_DYNAMODB_TABLE_NAME of the hosts", {"Ref": "Table"}),
@@ -70,9 +70,9 @@ def template(infrastructure: Infrastructure, *, alarms: Sequence[Alarm] = ALARMS
     }
 
 
-def rendered(infrastructure: Infrastructure, *, alarms: Sequence[Alarm] = ALARMS) -> str:
+def rendered(infrastructure: Infrastructure) -> str:
     """The template's text: JSON, which YAML's readers take as well."""
-    return json.dumps(template(infrastructure, alarms=alarms), indent=2) + "\n"
+    return json.dumps(template(infrastructure), indent=2) + "\n"
 
 
 def _parameters(infrastructure: Infrastructure) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""The ten alarms worth having, as data: for the page docs/monitoring.md, and for templates that make them."""
+"""The ten alarms worth having, as data: for the page docs/monitoring.md, and for the template that makes them.
+
+They stand below both `spectra.monitoring`, which tells the figures, and the adapters, which deploy them.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,10 @@ from typing import Final, Literal
 import attrs
 
 from spectra.domain.frozen import frozen_dict
-from spectra.monitoring.instruments import CATEGORY
 
 __all__ = ["ALARMS", "Alarm"]
 
-SERVICE: Final = frozen_dict({"service": "${Service}"})
+_SERVICE: Final = frozen_dict({"service": "${Service}"})
 
 
 @attrs.frozen(kw_only=True)
@@ -21,13 +23,14 @@ class Alarm:
 
     It rings when this was so in each of *periods* periods in a row. Values of *dimensions*, and
     *namespace*, may hold ``${Namespace}``, ``${Service}`` or ``${StreamFunction}``, as CloudFormation's
-    ``Fn::Sub`` fills them in. *missing* is what a period without data is taken for.
+    ``Fn::Sub`` fills them in. *missing* is what a period without data is taken for. *why* one is woken,
+    and what to do *then*.
     """
 
     name: str
     namespace: str = "${Namespace}"
     metric: str
-    dimensions: Mapping[str, str] = attrs.field(default=SERVICE, converter=frozen_dict)
+    dimensions: Mapping[str, str] = attrs.field(default=_SERVICE, converter=frozen_dict)
     statistic: str
     period: int
     periods: int = 1
@@ -36,6 +39,11 @@ class Alarm:
     missing: Literal["breaching", "notBreaching"] = "notBreaching"
     why: str
     then: str
+
+    @property
+    def is_of_spectra(self) -> bool:
+        """Whether it watches what Spectra tells; else what the cloud tells of itself."""
+        return self.namespace == "${Namespace}"
 
 
 ALARMS: Final = (
@@ -79,7 +87,7 @@ ALARMS: Final = (
     Alarm(
         name="jobs-failed-inside",
         metric="spectra.jobs.failed",
-        dimensions={**SERVICE, CATEGORY: "internal"},
+        dimensions={**_SERVICE, "spectra.error.category": "internal"},
         statistic="Sum",
         period=300,
         threshold=0,
