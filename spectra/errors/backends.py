@@ -48,7 +48,7 @@ class BackendError(SpectraError):
 
     code = "BACKEND_ERROR"
     problem: str = "the backend failed"
-    of_job_store: bool = attrs.field(default=False, kw_only=True)
+    of_job_store: bool = attrs.field(default=False, init=False)
     """Set by the services where they know that it was the job store that failed."""
 
     def __str__(self) -> str:

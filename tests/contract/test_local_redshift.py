@@ -5,10 +5,12 @@ from __future__ import annotations
 import gc
 import gzip
 import json
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import redshift_connector
@@ -286,6 +288,18 @@ def test_cancelling_what_has_ended(api, redshift) -> None:
         redshift.behaviour.finished_cancel = "error"
     with pytest.raises(ClientError, match="does not exist"):
         api.describe_statement(Id="00000000-0000-0000-0000-000000000000")
+
+
+def test_of_a_client_that_is_killed_while_it_asks_nothing_is_said(redshift, capfd) -> None:
+    where = urlsplit(redshift.data_api.endpoint)
+    with socket.create_connection((where.hostname, where.port), timeout=10) as client:
+        client.sendall(
+            b"POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: RedshiftData.ExecuteStatement\r\n"
+            b"Content-Length: 99\r\n\r\n"
+        )
+        client.shutdown(socket.SHUT_WR)
+        assert client.recv(1) == b""
+    assert capfd.readouterr().err == ""
 
 
 def test_the_pages_example() -> None:

@@ -36,6 +36,8 @@ def make(kind: type[errors.SpectraError]) -> errors.SpectraError:
         return kind()
     values = []
     for field in attrs.fields(kind):
+        if not field.init:
+            continue
         if field.name == "job" and kind in (errors.JobConflictError, errors.WaitTimeoutError):
             values.append(JOB)
         else:
@@ -43,6 +45,12 @@ def make(kind: type[errors.SpectraError]) -> errors.SpectraError:
                 SAMPLES.get(field.name, 7 if "int" in str(field.type) or "float" in str(field.type) else "x")
             )
     return kind(*values)
+
+
+def test_whose_failure_it_was_survives_pickling() -> None:
+    error = errors.BackendUnavailableError("away")
+    error.of_job_store = True
+    assert pickle.loads(pickle.dumps(error)).of_job_store
 
 
 @pytest.mark.parametrize("kind", ALL)

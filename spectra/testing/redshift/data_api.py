@@ -67,7 +67,11 @@ class DataApi:
                     super().handle()
 
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                length = int(self.headers.get("Content-Length", 0))
+                body = self.rfile.read(length)
+                if len(body) < length:  # its client was killed while it asked
+                    self.close_connection = True
+                    return
                 name = self.headers.get("X-Amz-Target", "").rpartition(".")[2]
                 status, told = api.answer(name, json.loads(body or b"{}"))
                 data = json.dumps(told).encode()
