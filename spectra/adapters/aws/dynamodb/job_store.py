@@ -49,9 +49,9 @@ class DynamoDBJobStore(JobStore):
     A write is one call: a conditional put, or one transaction where a key, a large statement or a place
     is concerned. A job below 1 KB costs one write unit and its two of the index for each change, twice
     that where a place is taken or given back. `find` and `get` read consistently; filtered, `find` reads
-    what it passes over. A limit above 3,000 places is refused. `due` reads an index of up to 500 jobs whole; of a larger one it looks at 32 lanes,
-    passes each tenant that has live jobs, and at most *limit* tenants that only wait for expiry. `backlog`
-    reads the keys of the live jobs.
+    what it passes over. A limit above 3,000 places is refused. `due` reads an index of up to 500 jobs
+    whole; of a larger one it looks at 32 lanes, passes each tenant that has live jobs, and at most *limit*
+    tenants that only wait for expiry. `backlog` reads the keys of the live jobs.
     """
 
     max_places = MOST_PLACES
