@@ -102,7 +102,8 @@ class Executor(abc.ABC):
     EX2  `poll` says RUNNING, SUCCEEDED, FAILED, CANCELLED or LOST. It works without a handle, at a cost
          that the adapter states; for detached work, and for what the ledger proves, also from another
          process. It may take the next step of the work, any number of times from anywhere. It blocks
-         at most *wait* seconds, for locks too, and returns early when the work ends. LOST is said only
+         at most *wait* seconds, for locks too, and returns early when the work ends; work that gets on
+         only while somebody looks may add a time that the adapter states and bounds. LOST is said only
          after a grace of 30 s since ``claimed_at``, when no session of the task is open and no
          evidence of completion exists; of a finished export it may end after 24 hours. An executor
          whose every session lives in this process may say LOST at once.
