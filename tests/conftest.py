@@ -54,6 +54,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         cls = getattr(item, "cls", None)
         return bool(getattr(cls, "quiet", False)) and cls.leaves_out(item)
 
+    # The longest first: what stands last is waited for by one process alone.
+    items.sort(key=lambda item: "crash" not in item.path.parts)
     left = {item for item in items if left_out(item)}
     if left:
         config.hook.pytest_deselected(items=list(left))

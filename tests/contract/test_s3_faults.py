@@ -552,7 +552,8 @@ def test_every_operation_has_its_action(store, proxy, small_parts, copies_in_par
     store.copy(place(store), copy, if_etag=store.stat(place(store)).etag)
     read(store, target)
     with contextlib.suppress(RuntimeError), store.open_write(place(store, "c")) as writer:
-        writer.write(DATA)
+        for _ in range(5):  # more than waits in the pipe, so that the upload has begun
+            writer.write(DATA)
         raise RuntimeError
     with contextlib.suppress(ObjectNotFoundError):
         store.stat(place(store, "missing"))
