@@ -54,9 +54,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         cls = getattr(item, "cls", None)
         return bool(getattr(cls, "quiet", False)) and cls.leaves_out(item)
 
-    # The longest first: what stands last is waited for by one process alone.
-    items.sort(key=lambda item: "crash" not in item.path.parts)
+    items[:] = _dealt(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
     left = {item for item in items if left_out(item)}
     if left:
         config.hook.pytest_deselected(items=list(left))
         items[:] = [item for item in items if item not in left]
+
+
+def _dealt(items: list[pytest.Item], processes: int) -> list[pytest.Item]:
+    """Each process begins with its share of the longest tests: what stands last is waited for by one alone."""
+    longest = [item for item in items if {"broken", "crash"} & {*item.path.parts}]
+    others = [item for item in items if item not in set(longest)]
+    size = -(-len(others) // processes)
+    shares = (longest[n::processes] + others[n * size : (n + 1) * size] for n in range(processes))
+    return [item for share in shares for item in share]
