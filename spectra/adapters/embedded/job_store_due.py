@@ -21,19 +21,18 @@ _HEADS = """
     SELECT tenant_id FROM jobs INDEXED BY jobs_due_at WHERE due_at <= ? ORDER BY due_at, tenant_id LIMIT ?
 """
 _NEXT = """
-    SELECT tenant_id FROM jobs INDEXED BY jobs_due
-    WHERE due_at IS NOT NULL AND tenant_id > ? ORDER BY tenant_id LIMIT 1
+    SELECT tenant_id, (state = 'UploadComplete'), due_at FROM jobs INDEXED BY jobs_due
+    WHERE due_at IS NOT NULL AND tenant_id > ?
+    ORDER BY tenant_id, (state = 'UploadComplete'), due_at, job_id LIMIT 1
 """
 _OLDEST = """
     SELECT due_at, job_id, document FROM jobs INDEXED BY jobs_due
     WHERE tenant_id = ? AND (state = 'UploadComplete') = ? AND (due_at, job_id) > (?, ?) AND due_at <= ?
     ORDER BY due_at, job_id LIMIT 1
 """
-_IS_DUE = """
-    SELECT EXISTS (SELECT 1 FROM jobs INDEXED BY jobs_due
-                   WHERE tenant_id = ?1 AND (state = 'UploadComplete') = 0 AND due_at <= ?2)
-        OR EXISTS (SELECT 1 FROM jobs INDEXED BY jobs_due
-                   WHERE tenant_id = ?1 AND (state = 'UploadComplete') = 1 AND due_at <= ?2)
+_WAITS = """
+    SELECT 1 FROM jobs INDEXED BY jobs_due
+    WHERE tenant_id = ? AND (state = 'UploadComplete') = 1 AND due_at <= ? LIMIT 1
 """
 _FIRST: Final = -(2**63)
 
@@ -74,7 +73,7 @@ def due_tenants(connection: sqlite3.Connection, *, now: int, after: str, count: 
     """The next *count* tenants with a due job, in the circle of tenants that begins behind *after*.
 
     While few jobs are due they are read, and nothing else is. When more are, the tenants are walked,
-    with three seeks for each, due or not: however many jobs one of them has, the next is one seek away.
+    with a seek or two for each, due or not: however many jobs one of them has, the next is one seek away.
     """
     heads = [tenant for (tenant,) in connection.execute(_HEADS, (now, _FEW))]
     if len(heads) < _FEW:
@@ -82,22 +81,23 @@ def due_tenants(connection: sqlite3.Connection, *, now: int, after: str, count: 
         start = bisect_right(tenants, after)
         return [*tenants[start:], *tenants[:start]][:count]
     found: list[str] = []
-    for tenant in _circle(connection, after):
-        if connection.execute(_IS_DUE, (tenant, now)).fetchone() == (1,):
+    for tenant, waits, first in _circle(connection, after):
+        # What waits for its start stands behind all else of its tenant, however long it has been due.
+        if first <= now or (not waits and connection.execute(_WAITS, (tenant, now)).fetchone()):
             found.append(tenant)
             if len(found) == count:
                 break
     return found
 
 
-def _circle(connection: sqlite3.Connection, after: str) -> Iterator[str]:
+def _circle(connection: sqlite3.Connection, after: str) -> Iterator[tuple[str, int, int]]:
     for begin, end in ((after, None), ("", after)):
         place = begin
         while (row := connection.execute(_NEXT, (place,)).fetchone()) is not None:
-            (place,) = row
+            place, waits, first = row
             if end is not None and place > end:
                 return
-            yield place
+            yield place, waits, first
 
 
 def backlog(connection: sqlite3.Connection, *, now: int) -> Backlog:

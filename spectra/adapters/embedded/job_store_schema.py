@@ -39,13 +39,14 @@ _APPLICATION_ID: Final = int.from_bytes(b"Spct", "big")
 #
 #   jobs_key       get; the first page of find is a range of it
 #   jobs_listing   a filtered find is a range of it for each state and operation; time is in its entries
-#   jobs_due       the two queues of each tenant: what waits for its start stands behind all else
+#   jobs_due       the two queues of each tenant: what waits for its start stands behind all else; with the
+#                  state itself, so that a walk from tenant to tenant reads nothing else
 #   jobs_due_at    whether, and whose, jobs are due, where they are few
 #   jobs_live      live
 #   jobs_waiting   backlog, as jobs_running; none of these three has ended jobs in it
 #   jobs_places    counted when a place is taken, so it never has more entries than the limit
 _QUEUES: Final = """
-    CREATE INDEX jobs_due ON jobs (tenant_id, (state = 'UploadComplete'), due_at, job_id)
+    CREATE INDEX jobs_due ON jobs (tenant_id, (state = 'UploadComplete'), due_at, job_id, state)
         WHERE due_at IS NOT NULL
 """
 _FROM_1: Final = ("DROP INDEX jobs_due", _QUEUES)
