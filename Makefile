@@ -49,7 +49,7 @@ test: lint .venv/.dynamodb
 bench: .venv/.dev
 	@$(BIN)/python -m benchmarks
 
-# Mutants of the domain and the services; some twenty minutes. What survives, and why: docs/mutants.md
+# Mutants of the domain and the services; some forty minutes. What survives, and why: docs/mutants.md
 mutants: .venv/.dev
 	@$(PIP) install --group mutation && $(BIN)/mutmut run --max-children 2; $(BIN)/mutmut results
 
