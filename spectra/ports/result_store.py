@@ -74,7 +74,8 @@ class ResultStore(abc.ABC):
     """Keeps files. A location is a URI; one that ends with ``/`` is a folder, and an object in it is
     the folder's location followed by a name of ``A-Z a-z 0-9 . _ -``. Every implementation promises:
 
-    RS1  An object becomes visible whole or not at all; what was written is what is read.
+    RS1  An object becomes visible whole or not at all; what was written is what is read, all of it
+         or a range.
     RS2  An upload target writes at one key, whole objects of at most the given bytes, any number of
          times; a download link serves one object. Of both no request is accepted that begins after
          the instant, or is altered. The instant may be earlier than asked, never later.
@@ -142,8 +143,15 @@ class ResultStore(abc.ABC):
         """
 
     @abc.abstractmethod
-    def open_read(self, location: str, /, *, start: int = 0) -> BinaryIO:
-        """Open an object as a stream of bytes from offset *start*; the caller closes it."""
+    def open_read(self, location: str, /, *, start: int = 0, length: int | None = None) -> BinaryIO:
+        """Open an object as a stream of bytes from offset *start*; the caller closes it.
+
+        With *length* it ends after so many bytes, if the object does not end before; what lies beyond
+        costs nothing. An offset at the object's end, or after it, gives nothing. Neither number is negative.
+
+        Raises:
+            ObjectNotFoundError: there is none.
+        """
 
     @abc.abstractmethod
     def open_write(self, location: str, /) -> AbstractContextManager[UploadWriter]:

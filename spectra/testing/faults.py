@@ -262,8 +262,8 @@ class FaultyResultStore(ResultStore):
     def copy(self, source: str, target: str, /, *, if_etag: str) -> ObjectInfo:
         return self.faults.call("copy", self.inner.copy, source, target, if_etag=if_etag)
 
-    def open_read(self, location: str, /, *, start: int = 0) -> BinaryIO:
-        return self.faults.call("open_read", self.inner.open_read, location, start=start)
+    def open_read(self, location: str, /, *, start: int = 0, length: int | None = None) -> BinaryIO:
+        return self.faults.call("open_read", self.inner.open_read, location, start=start, length=length)
 
     def open_write(self, location: str, /) -> AbstractContextManager[UploadWriter]:
         return self._publishing(self.faults.call("open_write", self.inner.open_write, location), location)

@@ -67,12 +67,24 @@ class EtagOfTheSize(MemoryResultStore):
         return self.stat(target)
 
 
+class ReadsPastTheEnd(MemoryResultStore):
+    """One byte too many: a range of HTTP names its last byte, and not the one after it."""
+
+    def open_read(self, location, /, *, start=0, length=None):
+        return super().open_read(location, start=start, length=None if length is None else length + 1)
+
+
 class TestHalfVisible(OnDirectory):
     kind, breaks = folder.HalfVisible, "RS1"
 
 
 class TestPublishesOnError(OnMemory):
     kind, breaks = PublishesOnError, "RS1"
+
+
+class TestReadsPastTheEnd(OnMemory):
+    kind, breaks = ReadsPastTheEnd, "RS1"
+    also = {"RS5"}  # there it is a range as well
 
 
 class TestEtagOfTheSize(OnMemory):

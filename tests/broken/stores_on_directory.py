@@ -93,8 +93,8 @@ class DeletesOnce(DirectoryResultStore):
 
 
 class ReadsItAll(DirectoryResultStore):
-    def open_read(self, location, /, *, start=0):
-        with super().open_read(location, start=start) as stream:
+    def open_read(self, location, /, *, start=0, length=None):
+        with super().open_read(location, start=start, length=length) as stream:
             data = stream.read()
 
         class All(io.BytesIO):

@@ -83,8 +83,8 @@ def put(store, data, name="data", area=Area.RESULTS):
     return location
 
 
-def read(store, location, start=0):
-    with store.open_read(location, start=start) as stream:
+def read(store, location, **asked):
+    with store.open_read(location, **asked) as stream:
         return stream.read()
 
 
@@ -139,6 +139,26 @@ def test_a_read_that_broke_is_compared_over_all_its_connections(store, proxy):
     proxy.harm = lambda method, path, nth: next(harms, None)
     with pytest.raises(BackendError, match="checksum"):
         read(store, location)
+
+
+def test_a_range_that_broke_goes_on_to_its_end(store, proxy):
+    location = put(store, DATA)
+    proxy.each(Cut(3_000_000), method="GET", times=2)
+    assert read(store, location, start=7, length=9_000_000) == DATA[7:9_000_007]
+    assert len(proxy.seen) == 3
+
+
+def test_s3_is_asked_for_no_more_than_the_range(store):
+    location = put(store, DATA)
+    asked = []
+    client = store._clients.client()
+    client.meta.events.register(
+        "before-call.s3.GetObject", lambda params, **_: asked.append(params["headers"].get("Range"))
+    )
+    for start, length in ((0, 10), (5, 1), (len(DATA) - 1, 10), (3, 0), (0, None), (4, None)):
+        assert read(store, location, start=start, length=length) == DATA[start:][:length]
+    last = len(DATA) - 1
+    assert asked == ["bytes=0-9", "bytes=5-5", f"bytes={last}-{last + 9}", "bytes=3-3", None, "bytes=4-"]
 
 
 def test_ranges_and_checksums_by_parts_are_read_as_they_are(store, proxy, direct, bucket):

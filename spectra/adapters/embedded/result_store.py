@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from spectra.adapters.embedded.files import etag, url_of
 from spectra.adapters.embedded.result_store_files import (
+    bounded,
     check_plain,
     create,
     make_folder,
@@ -123,11 +124,11 @@ class DirectoryResultStore(ResultStore):
                 # Names are replaced, never written into: the open file is still what was asked for.
         return self.stat(target)
 
-    def open_read(self, location: str, /, *, start: int = 0) -> BinaryIO:
+    def open_read(self, location: str, /, *, start: int = 0, length: int | None = None) -> BinaryIO:
         with self._found(location):
             file = self._open(location)
             file.seek(start)
-            return file
+            return file if length is None else bounded(file, length)
 
     @contextmanager
     def open_write(self, location: str, /, *, max_bytes: int | None = None) -> Iterator[UploadWriter]:

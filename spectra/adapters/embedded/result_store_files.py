@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import random
 import secrets
@@ -13,12 +14,13 @@ import time
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 from spectra.adapters.embedded.files import etag
 from spectra.errors import BackendError, BackendUnavailableError, OutcomeUnknownError
 
 __all__ = [
+    "bounded",
     "check_plain",
     "create",
     "make_folder",
@@ -73,6 +75,29 @@ def open_plain(path: Path) -> BinaryIO:
         file.close()
         raise FileNotFoundError(errno.ENOENT, "not a file", str(path))
     return file
+
+
+def bounded(file: BinaryIO, length: int) -> BinaryIO:
+    """The next *length* bytes of *file*, which is closed with what is returned."""
+    return io.BufferedReader(_Bounded(file, length))
+
+
+class _Bounded(io.RawIOBase):
+    def __init__(self, file: BinaryIO, length: int) -> None:
+        self._file, self._left = file, length
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        data = self._file.read(min(len(buffer), self._left))
+        self._left -= len(data)
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 def check_plain(path: Path, root: Path) -> None:

@@ -113,10 +113,8 @@ class MemoryResultStore(ResultStore):
             self._objects[target] = attrs.evolve(found, at=self._clock.now())
         return ObjectInfo(len(found.data), found.etag)
 
-    def open_read(self, location: str, /, *, start: int = 0) -> BinaryIO:
-        stream = io.BytesIO(self._get(location).data)
-        stream.seek(start)
-        return stream
+    def open_read(self, location: str, /, *, start: int = 0, length: int | None = None) -> BinaryIO:
+        return io.BytesIO(self._get(location).data[start : None if length is None else start + length])
 
     @contextmanager
     def open_write(self, location: str, /, *, max_bytes: int | None = None) -> Iterator[UploadWriter]:

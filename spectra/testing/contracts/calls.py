@@ -70,7 +70,7 @@ def idle(within: float) -> bool:
             return False
 
 
-def read(store: ResultStore, location: str, *, start: int = 0) -> bytes:
-    """The object at *location*, from offset *start*."""
-    with store.open_read(location, start=start) as stream:
+def read(store: ResultStore, location: str, *, start: int = 0, length: int | None = None) -> bytes:
+    """The object at *location*, from offset *start*, and no more than *length* bytes of it."""
+    with store.open_read(location, start=start, length=length) as stream:
         return stream.read()

@@ -59,6 +59,19 @@ class ObjectPromises(Contract):
     def test_rs1_reading_from_an_offset(self, store: ResultStore, put: Put, start: int) -> None:
         assert read(store, put(b"0123456789"), start=start) == b"0123456789"[start:]
 
+    @pytest.mark.parametrize("length", [0, 1, 7, 10, 100, None])
+    def test_rs1_reading_a_range(self, store: ResultStore, put: Put, length: int | None) -> None:
+        location = put(b"0123456789")
+        for start in (0, 3, 9, 10, 12):
+            wanted = b"0123456789"[start:][:length]
+            assert read(store, location, start=start, length=length) == wanted
+            with store.open_read(location, start=start, length=length) as stream:
+                pieces = [stream.read(4), stream.read(4), stream.read(), stream.read(1)]
+            assert pieces == [wanted[:4], wanted[4:8], wanted[8:], b""]
+
+    def test_rs1_a_range_of_an_empty_object(self, store: ResultStore, put: Put) -> None:
+        assert read(store, put(b""), length=5) == b""
+
     @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, GeneratorExit])
     def test_rs1_leaving_by_an_error_changes_nothing(
         self, store: ResultStore, put: Put, error: type[BaseException]
@@ -148,6 +161,13 @@ class ObjectPromises(Contract):
                 assert len(piece) <= 1_000_000
                 pieces.append(piece)
         assert b"".join(pieces) == data
+        start, length = 300_001, 8_500_000
+        pieces = []
+        with store.open_read(location, start=start, length=length) as stream:
+            while piece := stream.read(1_000_000):
+                assert len(piece) <= 1_000_000
+                pieces.append(piece)
+        assert b"".join(pieces) == data[start : start + length]
 
     # ---- RS6: copying -----------------------------------------------------------------------------
 
@@ -204,6 +224,8 @@ class ObjectPromises(Contract):
         for call in (
             lambda: store.stat(missing),
             lambda: store.open_read(nowhere),
+            lambda: store.open_read(missing, start=1, length=1),
+            lambda: store.open_read(missing, length=0),
             lambda: store.copy(missing, nowhere, if_etag="x"),
         ):
             with pytest.raises(ObjectNotFoundError):

@@ -89,16 +89,15 @@ class ResultStoreMachine(RuleBasedStateMachine):
         self.objects[location] = data
         self.etags.append(self.store.stat(location).etag)
 
-    @rule(place=PLACES, start=st.integers(0, 10))
-    def read(self, place: Any, start: int) -> None:
+    @rule(place=PLACES, start=st.integers(0, 10), length=st.none() | st.integers(0, 40) | st.just(100_000))
+    def read(self, place: Any, start: int, length: int | None) -> None:
         location = self.at(place)
         data = self.objects.get(location)
         if data is None:
             assert self.outcome(lambda: self.store.open_read(location)) is ObjectNotFoundError
             return
-        start = min(start, len(data))
-        with self.store.open_read(location, start=start) as stream:
-            assert stream.read() == data[start:]
+        with self.store.open_read(location, start=start, length=length) as stream:
+            assert stream.read() == data[start:][:length]
         assert self.store.stat(location).bytes == len(data)
 
     @rule(source=PLACES, to=PLACES, stale=st.booleans(), data=st.data())

@@ -18,9 +18,11 @@ _BLOCK: Final = 1 << 18
 _TRIES: Final = 5
 
 
-def opened(client: Any, named: dict[str, str], location: str, job: str, start: int) -> BinaryIO:
-    """The object from byte *start* on; nothing, if it has no such byte."""
-    return io.BufferedReader(_Reader(client, named, location, job, start), _BLOCK)
+def opened(
+    client: Any, named: dict[str, str], location: str, job: str, start: int, length: int | None
+) -> BinaryIO:
+    """The object from byte *start* on, at most *length* bytes; nothing, if it has no such byte."""
+    return io.BufferedReader(_Reader(client, named, location, job, start, length), _BLOCK)
 
 
 class _Digest(Protocol):
@@ -37,9 +39,18 @@ class _Reader(io.RawIOBase):
     sent with checksums of their own (an answer of the kind ``…-N``) none that can be compared here.
     """
 
-    def __init__(self, client: Any, named: dict[str, str], location: str, job: str, start: int) -> None:
+    def __init__(
+        self,
+        client: Any,
+        named: dict[str, str],
+        location: str,
+        job: str,
+        start: int,
+        length: int | None,
+    ) -> None:
         self._client, self._named, self._location, self._job = client, named, location, job
         self._at = self._end = start
+        self._stop = None if length is None else start + length
         self._etag: str | None = None
         self._body: Any = None
         self._digest: _Digest | None = None
@@ -53,7 +64,10 @@ class _Reader(io.RawIOBase):
         import botocore.exceptions as told
 
         asked: dict[str, str] = {**self._named, "ChecksumMode": "ENABLED"}
-        if self._at:
+        if self._stop is not None:
+            # There is no range of no bytes: one is asked for then, and not read.
+            asked["Range"] = f"bytes={self._at}-{max(self._stop - 1, self._at)}"
+        elif self._at:
             asked["Range"] = f"bytes={self._at}-"
         if self._etag is not None:
             asked["IfMatch"] = self._etag
@@ -67,11 +81,13 @@ class _Reader(io.RawIOBase):
                 if code_of(exc) in ("PreconditionFailed", "412"):
                     raise UploadChangedError(self._job, "a file was replaced while it was read") from exc
                 raise
-        if self._at == 0:
+        if self._at == 0 and self._stop is None:
             self._digest, self._expected = _checksum(answer)
         self._etag = answer["ETag"]
         self._body = answer["Body"]
         self._end = self._at + int(answer["ContentLength"])
+        if self._stop is not None:
+            self._end = min(self._end, self._stop)
 
     def readinto(self, buffer: Any, /) -> int:
         if self._at >= self._end or not len(buffer):

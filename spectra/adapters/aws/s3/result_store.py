@@ -106,9 +106,9 @@ class S3ResultStore(ResultStore):
             )
         return ObjectInfo(info.bytes, etag)
 
-    def open_read(self, location: str, /, *, start: int = 0) -> BinaryIO:
+    def open_read(self, location: str, /, *, start: int = 0, length: int | None = None) -> BinaryIO:
         client, here = self._clients.client(), self._places.object_at(location)
-        return opened(client, self._named(location), location, here.job, start)
+        return opened(client, self._named(location), location, here.job, start, length)
 
     @contextmanager
     def open_write(self, location: str, /) -> Iterator[UploadWriter]:
