@@ -16,15 +16,16 @@ from spectra.adapters.aws.redshift.failures import is_cancel, is_conflict, is_re
 from spectra.adapters.aws.redshift.ledger import guard
 from spectra.adapters.aws.redshift.ledger_store import Ledger
 from spectra.adapters.aws.redshift.load_errors import LoadErrors, copy_errors
+from spectra.adapters.aws.redshift.load_head import head_of
 from spectra.adapters.aws.redshift.load_reports import Numbering, Reports
 from spectra.adapters.aws.redshift.load_sql import GOOD, NUMBERED, Fault, LoadSql
 from spectra.adapters.aws.redshift.load_target import inspect
 from spectra.adapters.aws.redshift.options import RedshiftOptions
 from spectra.adapters.aws.redshift.work import Stopped, Work, WorkError, refusal
 from spectra.domain import Category, Counts, JobError, LoadSpec
-from spectra.errors import BackendUnavailableError, ObjectNotFoundError
+from spectra.errors import BackendUnavailableError
 from spectra.ports import Execution, ResultStore, Status
-from spectra.records.head import Head, UploadError, head
+from spectra.records.head import Head, UploadError
 from spectra.records.reports import Failure
 from spectra.sql.identifiers import quote
 
@@ -116,7 +117,8 @@ class Loader:
         task = work.task
         spec = task.spec
         assert isinstance(spec, LoadSpec)
-        begin = self._head(work, spec)
+        assert task.upload is not None
+        begin = head_of(self._results, task.upload, spec)
         for again in range(_CHECKS):
             with authorized(work.connection, task.session):
                 sql, names = inspect(work, spec, begin, self._options)
@@ -136,19 +138,6 @@ class Loader:
             "the table was changed again and again while the load was checked",
             category=Category.TRANSIENT,
         )
-
-    def _head(self, work: Work, spec: LoadSpec) -> Head:
-        upload = work.task.upload
-        assert upload is not None
-        try:
-            with self._results.open_read(upload.location) as stream:
-                return head(stream, spec)
-        except ObjectNotFoundError:
-            raise refusal(
-                "UPLOAD_MISSING",
-                "the upload is not there any more; upload it again",
-                category=Category.RESOURCE,
-            ) from None
 
     def _copy(self, work: Work, sql: LoadSql, begin: Head) -> LoadErrors:
         """Stage the upload; what could not be."""
