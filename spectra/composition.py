@@ -7,6 +7,7 @@ import os
 import secrets
 import socket
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -20,7 +21,9 @@ from spectra.errors import (
     NotConfiguredError,
 )
 from spectra.ports import Clock, Executor, JobStore, QueryRunner, ResultStore, SystemClock, new_job_id
-from spectra.services import Driver, Ender, EventLog, JobService, Listener, Sweeper, Worker
+from spectra.services import Driver, Ender, EventLog, JobService, Listener, QueryService, Sweeper, Worker
+from spectra.services.admission import Admission
+from spectra.services.keyed_queries import KeyedQueries
 from spectra.services.results import ResultLinks
 from spectra.services.uploads import Uploads
 from spectra.settings import Settings
@@ -202,6 +205,31 @@ class Spectra:
         )
 
     @functools.cached_property
+    def queries(self) -> QueryService:
+        """Small reads, answered in the same call."""
+        self._check_open()
+        return QueryService(
+            runner=self.query_runner,
+            keyed=KeyedQueries(
+                jobs=self.jobs,
+                results=self.result_store,
+                clock=self._clock,
+                new_worker=self.worker,
+                dialect=self.executor.dialect,
+            ),
+            admission=Admission(
+                limit=self.settings.query_max_concurrent,
+                per_tenant=self.settings.query_max_concurrent_per_tenant,
+            ),
+            events=self._events,
+            new_id=self._new_id,
+            max_rows=self.settings.result_size_threshold,
+            default_timeout=timedelta(seconds=self.settings.default_timeout_seconds),
+            max_timeout=timedelta(seconds=self.settings.max_timeout_seconds),
+            check_sql=self._check_sql,
+        )
+
+    @functools.cached_property
     def sweeper(self) -> Sweeper:
         """Timeouts, settling and expiry where no worker runs."""
         self._check_open()
@@ -259,6 +287,7 @@ class Spectra:
         """Close what this object made, ending attached work; idempotent."""
         self._closed = True
         self.__dict__.pop("jobs", None)
+        self.__dict__.pop("queries", None)
         self.__dict__.pop("sweeper", None)
         while self._made:
             self._made.pop(0).close()

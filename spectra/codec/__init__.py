@@ -2,6 +2,7 @@
 
 from spectra.codec.documents import SCHEMA, from_document, instant, readable, to_document
 from spectra.codec.problems import error, http_headers, http_status
+from spectra.codec.rows import query_json, to_public_result
 from spectra.codec.wire import to_public, to_public_error, to_spec
 
 __all__ = [
@@ -11,9 +12,11 @@ __all__ = [
     "http_headers",
     "http_status",
     "instant",
+    "query_json",
     "readable",
     "to_document",
     "to_public",
     "to_public_error",
+    "to_public_result",
     "to_spec",
 ]

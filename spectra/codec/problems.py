@@ -13,6 +13,8 @@ __all__ = ["error", "http_headers", "http_status"]
 HTTP_STATUS: Final[Mapping[type[e.SpectraError], int]] = MappingProxyType(
     {
         e.InvalidRequestError: 400,
+        e.RequestTooLargeError: 413,
+        e.CrossOriginError: 403,
         e.JobNotFoundError: 404,
         e.ObjectNotFoundError: 404,
         e.LinkRefusedError: 403,
@@ -24,6 +26,7 @@ HTTP_STATUS: Final[Mapping[type[e.SpectraError], int]] = MappingProxyType(
         e.JobConflictError: 409,
         e.TenantBusyError: 429,
         e.QueryTimeoutError: 408,
+        e.QueryBusyError: 429,
         e.WaitTimeoutError: 504,
         e.BackendUnavailableError: 503,
         e.OutcomeUnknownError: 503,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import attrs
 from attrs import validators as v
 
 from spectra.domain.spec import Compression, ContentType
 
-__all__ = ["Column", "Files", "Part", "Upload"]
+__all__ = ["Column", "Files", "Part", "Upload", "distinct"]
 
 _count = (v.instance_of(int), v.ge(0))
 
@@ -53,3 +55,20 @@ class Files:
     content_type: ContentType = ContentType.CSV
     compression: Compression = Compression.NONE
     manifest: str | None = None
+
+
+def distinct(names: Sequence[str]) -> tuple[str, ...]:
+    """*names* made different: of equal ones the first stays, the others become ``name_1``, ``name_2``.
+
+    Columns of a statement may share a name; fields of a record may not.
+    """
+    taken: set[str] = set()
+    found = []
+    for name in names:
+        other, number = name, 0
+        while other in taken or (number and other in names):
+            number += 1
+            other = f"{name}_{number}"
+        taken.add(other)
+        found.append(other)
+    return tuple(found)

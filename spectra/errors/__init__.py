@@ -7,7 +7,9 @@
     │   ├── InvalidSpecError                 INVALID_SPEC
     │   ├── InvalidCursorError               INVALID_CURSOR
     │   ├── SqlSyntaxError                   INVALID_SQL
-    │   └── SqlRefusedError                  SQL_BLOCKED
+    │   ├── SqlRefusedError                  SQL_BLOCKED
+    │   ├── RequestTooLargeError             REQUEST_TOO_LARGE
+    │   └── CrossOriginError                 CROSS_ORIGIN
     ├── JobNotFoundError (LookupError)       JOB_NOT_FOUND
     ├── JobExistsError                       JOB_EXISTS
     ├── RefusedError                         the job's state forbids it; nothing was written
@@ -27,6 +29,7 @@
     ├── LinkRefusedError                     LINK_REFUSED
     ├── ExecutorError                        the code of its job error
     ├── QueryTimeoutError (TimeoutError)     QUERY_TIMEOUT
+    ├── QueryBusyError                       QUERY_BUSY
     ├── WaitTimeoutError (TimeoutError)      WAIT_TIMEOUT
     ├── BackendError                         BACKEND_ERROR
     │   ├── BackendUnavailableError          BACKEND_UNAVAILABLE: not done, may be repeated
@@ -62,7 +65,7 @@ from spectra.errors.configuration import (
     MissingExtraError,
     NotConfiguredError,
 )
-from spectra.errors.execution import ExecutorError, QueryTimeoutError, WaitTimeoutError
+from spectra.errors.execution import ExecutorError, QueryBusyError, QueryTimeoutError, WaitTimeoutError
 from spectra.errors.jobs import (
     AlreadyAppliedError,
     EffectUnknownError,
@@ -81,9 +84,11 @@ from spectra.errors.jobs import (
     UploadTooLargeError,
 )
 from spectra.errors.requests import (
+    CrossOriginError,
     InvalidCursorError,
     InvalidRequestError,
     InvalidSpecError,
+    RequestTooLargeError,
     SqlRefusedError,
     SqlSyntaxError,
 )
@@ -94,6 +99,7 @@ __all__ = [
     "BackendUnavailableError",
     "ClosedError",
     "ConfigurationError",
+    "CrossOriginError",
     "EffectUnknownError",
     "ExecutorError",
     "IdempotencyConflictError",
@@ -112,8 +118,10 @@ __all__ = [
     "NotConfiguredError",
     "ObjectNotFoundError",
     "OutcomeUnknownError",
+    "QueryBusyError",
     "QueryTimeoutError",
     "RefusedError",
+    "RequestTooLargeError",
     "ResultsExpiredError",
     "ResultsNotReadyError",
     "SpectraError",

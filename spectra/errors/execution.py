@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from spectra.domain.failure import JobError
     from spectra.domain.job import Job
 
-__all__ = ["ExecutorError", "QueryTimeoutError", "WaitTimeoutError"]
+__all__ = ["ExecutorError", "QueryBusyError", "QueryTimeoutError", "WaitTimeoutError"]
 
 
 @error
@@ -49,6 +49,25 @@ class QueryTimeoutError(SpectraError, TimeoutError):
 
     def __str__(self) -> str:
         return f"the query was cancelled after {self.seconds:g} s; raise the timeout or make it an export"
+
+
+@error
+class QueryBusyError(SpectraError):
+    """As many queries run as may; *scope* says of whom: ``tenant`` or ``process``. Nothing was sent."""
+
+    code = "QUERY_BUSY"
+    category = "capacity"
+    retryable = True
+    scope: str
+    limit: int
+
+    def __str__(self) -> str:
+        whose = "the tenant runs" if self.scope == "tenant" else "this process runs"
+        return f"{whose} {self.limit} of {self.limit} queries; try again when one has ended, or make it an export"
+
+    @property
+    def details(self) -> dict[str, object]:
+        return {"scope": self.scope, "limit": self.limit}
 
 
 @error

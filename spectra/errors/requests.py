@@ -5,9 +5,11 @@ from __future__ import annotations
 from spectra.errors.base import SpectraError, error
 
 __all__ = [
+    "CrossOriginError",
     "InvalidCursorError",
     "InvalidRequestError",
     "InvalidSpecError",
+    "RequestTooLargeError",
     "SqlRefusedError",
     "SqlSyntaxError",
 ]
@@ -80,3 +82,37 @@ class SqlRefusedError(InvalidRequestError):
     @property
     def details(self) -> dict[str, object]:
         return {"reason": self.reason, "line": self.line, "column": self.column}
+
+
+@error
+class RequestTooLargeError(InvalidRequestError):
+    """The body of a request has more bytes than a request may have."""
+
+    code = "REQUEST_TOO_LARGE"
+    limit: int
+
+    def __str__(self) -> str:
+        return f"the body has more than {self.limit:,} bytes; records are uploaded, not sent with the request"
+
+    @property
+    def details(self) -> dict[str, object]:
+        return {"limit": self.limit}
+
+
+@error
+class CrossOriginError(InvalidRequestError):
+    """A browser sent a change from a page of another site, perhaps without its user's knowledge."""
+
+    code = "CROSS_ORIGIN"
+    category = "permission"
+    origin: str
+
+    def __str__(self) -> str:
+        return (
+            "this change was sent by a page of another site; if that site is yours, "
+            "the host must list it among its trusted origins"
+        )
+
+    @property
+    def details(self) -> dict[str, object]:
+        return {"origin": self.origin}

@@ -36,6 +36,18 @@ class QueryResult:
     query_id: str
     execution_time_ms: int = 0
 
+    @property
+    def row_count(self) -> int:
+        """How many rows these are."""
+        return len(self.rows)
+
+    @property
+    def message(self) -> str | None:
+        """What to do about rows that are missing; None if none are."""
+        if not self.truncated:
+            return None
+        return f"there are more rows than the {self.row_count:,} here; make the query an export to get all"
+
 
 class QueryRunner(abc.ABC):
     """Runs small reads. Every implementation promises:

@@ -207,3 +207,12 @@ class HostedLinks(Protocol):
             LinkRefusedError: altered, or past its instant.
         """
         ...
+
+    def receive(self, url: str, stream: BinaryIO, /) -> ObjectInfo:
+        """Take an upload through its link, whole or not at all.
+
+        Raises:
+            LinkRefusedError: altered, past its instant, not for an upload, or for another size.
+            UploadTooLargeError: more bytes than the link allows; nothing is visible.
+        """
+        ...

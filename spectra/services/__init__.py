@@ -5,6 +5,7 @@ from spectra.services.ending import Ender
 from spectra.services.events import EventLog, JobEvent, Listener
 from spectra.services.facts import EVENTS, FACTS
 from spectra.services.jobs import Created, JobService
+from spectra.services.queries import QueryService
 from spectra.services.results import ResultPart, Results
 from spectra.services.sweeper import Sweeper
 from spectra.services.waiting import Waiting
@@ -20,6 +21,7 @@ __all__ = [
     "JobEvent",
     "JobService",
     "Listener",
+    "QueryService",
     "ResultPart",
     "Results",
     "Round",

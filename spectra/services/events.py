@@ -88,8 +88,12 @@ class EventLog:
                 _logger().exception("listener.failed", job=str(job), listener=repr(listener), cause=name)
 
     def note(self, name: str, **facts: Any) -> None:
-        """Log something that is no change of a job."""
+        """Log something that is no change of a job, and that somebody should look at."""
         _logger().warning(name, **facts)
+
+    def tell(self, name: str, **facts: Any) -> None:
+        """Log something that is no change of a job, and happens every day."""
+        _logger().info(name, **facts)
 
 
 def _ready_since(job: Job) -> datetime:

@@ -152,6 +152,7 @@ class Worker:
                     raise WaitTimeoutError(job, (now - begun).total_seconds())
                 if not self._mine(job):
                     self._ender.clock.sleep(min(self._pause(job, now), (until - now).total_seconds()))
+                    job = self._as_it_is(job)  # somebody else may carry it on
 
     @contextmanager
     def _handing_back(self, job: Job) -> Iterator[None]:

@@ -82,6 +82,10 @@ class Settings:
     result_size_threshold: int = number(10_000, 1, 10_000, about="rows that a synchronous query may return")
     default_timeout_seconds: int = number(60, 1, 300, about="seconds that a synchronous query may take")
     max_timeout_seconds: int = number(300, 1, 300, about="the most that a caller may ask for")
+    query_max_concurrent: int = number(
+        20, 1, 10_000, about="synchronous queries that one process runs at once, of all tenants"
+    )
+    query_max_concurrent_per_tenant: int = number(5, 1, 10_000, about="those of one tenant, likewise")
     bulk_max_file_size_mb: float = number(
         150, 0.000001, 5_000_000, float, about="largest upload, in units of 1,000,000 bytes as uploaded"
     )

@@ -2,6 +2,18 @@
 
 from spectra.sql.guard import SqlPolicy, check_read
 from spectra.sql.identifiers import parts, quote, table
+from spectra.sql.limits import limit_rows
 from spectra.sql.literals import Bound, bind, literal, place
 
-__all__ = ["Bound", "SqlPolicy", "bind", "check_read", "literal", "parts", "place", "quote", "table"]
+__all__ = [
+    "Bound",
+    "SqlPolicy",
+    "bind",
+    "check_read",
+    "limit_rows",
+    "literal",
+    "parts",
+    "place",
+    "quote",
+    "table",
+]

@@ -14,6 +14,7 @@ from spectra.adapters.embedded.warehouse import Warehouse, driver
 from spectra.domain import Column
 from spectra.errors import ClosedError, ExecutorError, QueryTimeoutError
 from spectra.ports import Query, QueryResult
+from spectra.sql.limits import limit_rows
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection as Cursor
@@ -31,7 +32,7 @@ class Queries:
         self._closed = False
 
     def run(self, query: Query) -> QueryResult:
-        """Run *query*. DuckDB streams: one row more than asked for is fetched, the rest is never computed.
+        """Run *query*. One row more than asked for is fetched; DuckDB streams, so the rest is not computed.
 
         Raises:
             QueryTimeoutError: cancelled at its timeout.
@@ -47,7 +48,8 @@ class Queries:
                 except WorkError as exc:
                     raise ExecutorError(exc.error) from exc
                 try:
-                    cursor.execute(statement.sql)
+                    # A sort that knows its limit keeps only so many rows.
+                    cursor.execute(limit_rows(statement.sql, query.limit + 1, "duckdb"))
                     rows = cursor.fetchmany(query.limit + 1)
                 except duckdb.FatalException:
                     raise

@@ -23,6 +23,7 @@ from spectra.domain import (
     JobError,
     Part,
 )
+from spectra.domain.files import distinct
 from spectra.errors import InvalidRequestError
 from spectra.ports import Execution, ResultStore, Status
 from spectra.sql.literals import Bound, place
@@ -100,17 +101,8 @@ def failure(exc: sqlite3.Error, bound: Bound) -> Exception:
 
 def columns_of(cursor: sqlite3.Cursor, first: tuple[Any, ...] | None) -> tuple[Column, ...]:
     """Names, made different, and types as far as the first row tells: SQLite has none for expressions."""
-    said = [name for name, *_ in cursor.description or ()]
-    taken: set[str] = set()
-    columns = []
-    for i, name in enumerate(said):
-        other, number = name, 0
-        while other in taken or (number and other in said):
-            number += 1
-            other = f"{name}_{number}"
-        taken.add(other)
-        columns.append(Column(other, _type(first[i] if first else None)))
-    return tuple(columns)
+    names = distinct([name for name, *_ in cursor.description or ()])
+    return tuple(Column(name, _type(first[i] if first else None)) for i, name in enumerate(names))
 
 
 def _type(value: Any) -> str:

@@ -69,8 +69,13 @@ class Channel(Protocol):
 class Channels(Protocol):
     """Where channels come from."""
 
-    def lend(self, label: str, *, keep: bool = True) -> AbstractContextManager[Channel]:
-        """One whose statements carry *label*; *keep*: what it did must be found again by others."""
+    def lend(
+        self, label: str, *, keep: bool = True, wait: float | None = None
+    ) -> AbstractContextManager[Channel]:
+        """One whose statements carry *label*, waited for at most *wait* seconds where they are few.
+
+        *keep*: what it did must be found again by others.
+        """
         ...
 
     def ask(self, label: str) -> AbstractContextManager[Channel]:

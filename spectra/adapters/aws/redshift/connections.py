@@ -47,15 +47,15 @@ class Connections:
         self._process = os.getpid()
 
     @contextlib.contextmanager
-    def lend(self, label: str, *, keep: bool = True) -> Iterator[Connection]:
-        """A connection whose statements carry *label*.
+    def lend(self, label: str, *, keep: bool = True, wait: float | None = None) -> Iterator[Connection]:
+        """A connection whose statements carry *label*; waited for at most *wait* seconds.
 
         Raises:
             BackendUnavailableError: the server cannot be reached, or no connection became free in time.
             BackendError: it refuses the login.
             ClosedError: `close` was called.
         """
-        connection = self._labelled(label)
+        connection = self._labelled(label, self._wait if wait is None else min(wait, self._wait))
         try:
             yield connection
         except BaseException:
@@ -79,10 +79,10 @@ class Connections:
                     raise BackendUnavailableError("the connection to Redshift broke") from exc
                 raise BackendError(f"Redshift refused: {job_error(exc).message}") from exc
 
-    def _labelled(self, label: str) -> Connection:
+    def _labelled(self, label: str, wait: float) -> Connection:
         """One that carries *label*; those that turn out to be dead are left."""
         for attempt in range(_TRIES):
-            connection = self._take()
+            connection = self._take(wait)
             try:
                 connection.run(f"SET query_group TO {literal(label, 'redshift')}")
             except BaseException as exc:
@@ -95,10 +95,10 @@ class Connections:
                 return connection
         raise AssertionError("unreachable")
 
-    def _take(self) -> Connection:
-        until = time.monotonic() + self._wait
+    def _take(self, wait: float) -> Connection:
+        until = time.monotonic() + wait
         while True:
-            connection = self._from_pool(until)
+            connection = self._from_pool(until, wait)
             if connection is None:
                 break
             if time.monotonic() - connection.used_at < _IDLE or connection.alive():
@@ -119,7 +119,7 @@ class Connections:
         connection.close()
         raise ClosedError("the Redshift executor")
 
-    def _from_pool(self, until: float) -> Connection | None:
+    def _from_pool(self, until: float, wait: float) -> Connection | None:
         """An idle one; None if a new one may be opened."""
         with self._changed:
             if self._process != os.getpid():
@@ -138,9 +138,7 @@ class Connections:
                     return None
                 left = until - time.monotonic()
                 if left <= 0:
-                    raise BackendUnavailableError(
-                        f"no connection to Redshift became free in {self._wait:.0f} s"
-                    )
+                    raise BackendUnavailableError(f"no connection to Redshift became free in {wait:.0f} s")
                 self._changed.wait(left)
 
     def _open(self) -> Connection:

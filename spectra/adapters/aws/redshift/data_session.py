@@ -256,7 +256,7 @@ class DataConnections:
             more = {"NextToken": told["NextToken"]}
 
     @contextlib.contextmanager
-    def lend(self, label: str, *, keep: bool = True) -> Iterator[DataSession]:
+    def lend(self, label: str, *, keep: bool = True, wait: float | None = None) -> Iterator[DataSession]:
         """The session of *label*; one that was begun before goes on."""
         session = DataSession(self, label if keep else None)
         try:

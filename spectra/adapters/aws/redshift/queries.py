@@ -20,6 +20,7 @@ from spectra.errors import (
 )
 from spectra.ports import Query, QueryResult
 from spectra.sql.identifiers import quote
+from spectra.sql.limits import limit_rows
 from spectra.sql.literals import bind, literal
 
 __all__ = ["Queries"]
@@ -38,7 +39,9 @@ class Queries:
         self._group = group
 
     def run(self, query: Query) -> QueryResult:
-        """Run *query* through a cursor of the server: the driver would fetch all that it selects.
+        """Run *query* with the limit in its text; where that cannot be, through a cursor of the server.
+
+        The driver would fetch all that a statement selects.
 
         Raises:
             QueryTimeoutError: cancelled at its timeout.
@@ -48,7 +51,7 @@ class Queries:
         sql = bind(query.sql, query.parameters, "redshift").rstrip().rstrip(";")
         begun = time.monotonic()
         label = f"{self._group}:{query.tenant_id}/query/{query.query_id}"
-        with self._connections.lend(label, keep=False) as connection:
+        with self._connections.lend(label, keep=False, wait=query.timeout) as connection:
             watch = threading.Timer(query.timeout + _GRACE, self._give_up, [connection])
             watch.daemon = True
             watch.start()
@@ -69,7 +72,7 @@ class Queries:
         )
 
     def _fetch(self, connection: Channel, query: Query, sql: str, label: str, until: float) -> Described:
-        """One transaction: a cursor of the server's, as the query's user, fetched as far as is wanted."""
+        """One transaction: as the query's user, as many rows as are wanted."""
         check_groups(connection, query.session)
         user = query.session.db_user
         before = [
@@ -78,20 +81,16 @@ class Queries:
         ]
         if user is not None:
             before.append(f"SET SESSION AUTHORIZATION {quote(user)}")
-        before.append(f"DECLARE spectra_query CURSOR FOR\n{sql}\n")
-        wanted, fetches = query.limit + 1, []
-        while wanted > 0:
-            fetches.append(f"FETCH FORWARD {min(_FETCH, wanted)} FROM spectra_query")
-            wanted -= _FETCH
-        after = [] if user is None else ["CLOSE spectra_query", "SET SESSION AUTHORIZATION DEFAULT"]
+        reads = _reads(sql, query.limit + 1)
+        after = [] if user is None else ["SET SESSION AUTHORIZATION DEFAULT"]
 
         def check() -> None:
             if time.monotonic() > until:
                 raise QueryTimeoutError(query.timeout)
 
-        found = connection.transaction([*before, *fetches, *after], check)
-        fetched = found[len(before) : len(before) + len(fetches)]
-        return fetched[0][0], [row for _, rows in fetched for row in rows]
+        found = connection.transaction([*before, *reads, *after], check)
+        read = [one for one in found[len(before) : len(before) + len(reads)] if one[0]]
+        return (read[0][0] if read else []), [row for _, rows in read for row in rows]
 
     def _told(self, exc: BaseException, connection: Channel, query: Query, took: float) -> BaseException:
         cause = exc.cause if isinstance(exc, StatementError) else exc
@@ -111,3 +110,15 @@ class Queries:
             self._cancel(connection.session_id)
         finally:
             connection.abandon()
+
+
+def _reads(sql: str, wanted: int) -> list[str]:
+    """Statements that give the first *wanted* rows of *sql*; the others among them have no columns."""
+    limited = limit_rows(sql, wanted, "redshift")
+    if limited != sql:
+        return [limited]
+    # A smaller limit of its own, or one that cannot be told from the text.
+    fetches = [
+        f"FETCH FORWARD {min(_FETCH, wanted - at)} FROM spectra_query" for at in range(0, wanted, _FETCH)
+    ]
+    return [f"DECLARE spectra_query CURSOR FOR\n{sql}\n", *fetches, "CLOSE spectra_query"]

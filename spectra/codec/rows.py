@@ -1,0 +1,241 @@
+"""Rows of a query as JSON: how a value is written depends on its column's type, never on the value.
+
+Integers are JSON numbers. ``NUMERIC`` is a string, since a JSON number is a double to most readers.
+``NaN`` and the infinities, which JSON has not, are the strings ``"NaN"``, ``"Infinity"``, ``"-Infinity"``.
+Dates and times are strings of ISO 8601, those with a zone in UTC; binary is hexadecimal; ``SUPER`` and
+``JSON`` are the JSON that they hold.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Context, Decimal
+from json.encoder import encode_basestring
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias
+
+from spectra.domain import Column
+from spectra.ports import QueryResult
+
+__all__ = ["from_lines", "query_json", "to_public_result"]
+
+Texts: TypeAlias = Iterable[str]
+Values: TypeAlias = Sequence[Any]
+
+
+def query_json(result: QueryResult, /) -> bytes:
+    """The reply of ``POST /queries`` as UTF-8 JSON: ``data``, an object a row, and ``metadata``."""
+    # Column by column, and then row by row into one template: several times as fast as an object a row.
+    columns = zip(*result.rows, strict=True) if result.rows else ()
+    written = [_WRITERS.get(_kind(c), _any)(v) for c, v in zip(result.columns, columns, strict=False)]
+    fields = (encode_basestring(column.name).replace("%", "%%") + ":%s" for column in result.columns)
+    template = "{" + ",".join(fields) + "}"
+    data = ",".join(map(template.__mod__, zip(*written, strict=True)))
+    text = f'{{"data":[{data}],"metadata":{json.dumps(_metadata(result), ensure_ascii=False)}}}'
+    return text.encode("utf-8", "backslashreplace")  # a lone surrogate becomes JSON's own escape of it
+
+
+def to_public_result(result: QueryResult, /) -> dict[str, Any]:
+    """What `query_json` writes, as Python's own dicts and lists."""
+    public: dict[str, Any] = json.loads(query_json(result))
+    return public
+
+
+def from_lines(lines: Iterable[bytes], columns: Sequence[Column], /) -> Iterator[tuple[Any, ...]]:
+    """Read rows of an export in JSON back, each value with the type of its column."""
+    readers = [(column.name, _reader(column)) for column in columns]
+    for line in lines:
+        row = json.loads(line, parse_float=Decimal)
+        yield tuple(None if row.get(name) is None else read(row[name]) for name, read in readers)
+
+
+def _metadata(result: QueryResult) -> dict[str, Any]:
+    return {
+        "columns": [column.name for column in result.columns],
+        "column_types": [column.type for column in result.columns],
+        "row_count": result.row_count,
+        "truncated": result.truncated,
+        "message": result.message,
+        "execution_time_ms": result.execution_time_ms,
+        "query_id": result.query_id,
+    }
+
+
+def _kind(column: Column) -> str:
+    name = column.type.lower().partition("(")[0].strip()
+    return "nested" if name.endswith("]") else name
+
+
+# ---- writing ----------------------------------------------------------------------------------------
+
+
+def _integers(values: Values) -> Texts:
+    try:
+        return list(map(int.__repr__, values))
+    except TypeError:
+        return [int.__repr__(v) if type(v) is int else _written(v) for v in values]
+
+
+def _floats(values: Values) -> Texts:
+    try:
+        if all(map(math.isfinite, values)):
+            return list(map(float.__repr__, values))
+    except TypeError:
+        pass
+    return [_float(v) if type(v) is float else _written(v) for v in values]
+
+
+def _texts(values: Values) -> Texts:
+    try:
+        return list(map(encode_basestring, values))
+    except TypeError:
+        return [encode_basestring(v) if isinstance(v, str) else _written(v) for v in values]
+
+
+def _decimals(values: Values) -> Texts:
+    # A warehouse's driver may give a whole number as an int: it is written as a string all the same.
+    return ["null" if v is None else f'"{v:f}"' if isinstance(v, Decimal) else f'"{v}"' for v in values]
+
+
+def _days(values: Values) -> Texts:
+    return [f'"{v.isoformat()}"' if type(v) is date else _written(v) for v in values]
+
+
+def _instants(values: Values) -> Texts:
+    return [f'"{v.isoformat()}"' if type(v) is datetime and v.tzinfo is None else _written(v) for v in values]
+
+
+def _json_texts(values: Values) -> Texts:
+    return [_json_text(v) if isinstance(v, str) else _written(v) for v in values]
+
+
+def _json_text(text: str) -> str:
+    try:
+        json.loads(text, parse_constant=_no_constant)
+    except ValueError:
+        return encode_basestring(text)
+    return text
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _any(values: Values) -> Texts:
+    return map(_written, values)
+
+
+def _float(value: float) -> str:
+    text = float.__repr__(value)
+    return _NOT_FINITE.get(text, text)
+
+
+def _written(value: Any) -> str:
+    """Any value, nested ones too."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return encode_basestring(value)
+        case int():
+            return int.__repr__(value)
+        case float():
+            return _float(value)
+        case Decimal():
+            return f'"{value:f}"'
+        case datetime() if value.tzinfo is not None:
+            return f'"{value.astimezone(UTC).replace(tzinfo=None).isoformat()}Z"'
+        case date() | time():
+            return f'"{value.isoformat()}"'
+        case timedelta():
+            return f'"{_duration(value)}"'
+        case bytes() | bytearray() | memoryview():
+            return f'"{bytes(value).hex()}"'
+        case Mapping():
+            items = (f"{encode_basestring(str(key))}:{_written(item)}" for key, item in value.items())
+            return "{" + ",".join(items) + "}"
+        case list() | tuple():
+            return "[" + ",".join(map(_written, value)) + "]"
+        case _:
+            return encode_basestring(str(value))
+
+
+def _duration(value: timedelta) -> str:
+    """ISO 8601: days, and seconds with their fraction."""
+    days, rest = value.days, timedelta(seconds=value.seconds, microseconds=value.microseconds)
+    if value < timedelta(0):
+        return "-" + _duration(-value)
+    seconds = f"{Decimal(rest // timedelta(microseconds=1)) / 1_000_000:f}".rstrip("0").rstrip(".") or "0"
+    seconds = str(rest.seconds) if not rest.microseconds else seconds
+    return f"P{days}D" if days and not rest else f"P{f'{days}D' if days else ''}T{seconds}S"
+
+
+# ---- reading ----------------------------------------------------------------------------------------
+
+
+def _reader(column: Column) -> Callable[[Any], Any]:
+    scaled = _SCALE.search(column.type)
+    if _kind(column) in _DECIMALS and scaled is not None:
+        # A warehouse may leave out zeros at the end, which belong to the value.
+        unit = Decimal(1).scaleb(-int(scaled[1]))
+        return lambda value: Decimal(value).quantize(unit, context=_EXACTLY)
+    return _READERS.get(_kind(column), _as_it_is)
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _json_of(value: Any) -> str:
+    """The text of a JSON value whose numbers were read as decimals, so that none lost a digit."""
+    match value:
+        case Decimal():
+            return str(value)
+        case dict():
+            items = (f"{encode_basestring(key)}:{_json_of(item)}" for key, item in value.items())
+            return "{" + ",".join(items) + "}"
+        case list():
+            return "[" + ",".join(map(_json_of, value)) + "]"
+        case _:
+            return json.dumps(value, ensure_ascii=False)
+
+
+_SCALE: Final = re.compile(r",\s*(\d+)\)$")
+_EXACTLY: Final = Context(prec=100)
+_NOT_FINITE: Final = MappingProxyType({"nan": '"NaN"', "inf": '"Infinity"', "-inf": '"-Infinity"'})
+
+_INTEGERS: Final = (
+    *("smallint", "integer", "bigint", "int", "int2", "int4", "int8", "oid"),
+    *("tinyint", "hugeint", "utinyint", "usmallint", "uinteger", "ubigint", "uhugeint"),
+)
+_FLOATS: Final = ("real", "double precision", "double", "float", "float4", "float8")
+_TEXTS: Final = ("character varying", "varchar", "character", "char", "bpchar", "text", "name", "unknown")
+_DECIMALS: Final = ("numeric", "decimal")
+_JSON: Final = ("super", "json")
+_INSTANTS: Final = (
+    *("timestamp", "timestamp without time zone", "timestamp with time zone", "timestamptz"),
+    *("timestamp_s", "timestamp_ms", "timestamp_ns"),
+)
+
+_WRITERS: Final[Mapping[str, Callable[[Values], Texts]]] = MappingProxyType(
+    dict.fromkeys(_INTEGERS, _integers)
+    | dict.fromkeys(_FLOATS, _floats)
+    | dict.fromkeys(_TEXTS, _texts)
+    | dict.fromkeys(_DECIMALS, _decimals)
+    | dict.fromkeys(_JSON, _json_texts)
+    | dict.fromkeys(_INSTANTS, _instants)
+    | {"date": _days}
+)
+_READERS: Final[Mapping[str, Callable[[Any], Any]]] = MappingProxyType(
+    dict.fromkeys(_FLOATS, float)
+    | dict.fromkeys(_DECIMALS, Decimal)
+    | dict.fromkeys(_JSON, _json_of)
+    | dict.fromkeys(_INSTANTS, datetime.fromisoformat)
+    | {"date": date.fromisoformat, "time": time.fromisoformat, "time without time zone": time.fromisoformat}
+)
