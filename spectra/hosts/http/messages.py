@@ -1,0 +1,105 @@
+"""Requests and responses, as every host gives and takes them."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, BinaryIO, Final
+
+import attrs
+
+from spectra.errors import InvalidSpecError, RequestTooLargeError
+
+__all__ = ["JSON", "Request", "Response", "json_response"]
+
+JSON: Final = "application/json"
+MAX_BODY: Final = 1024 * 1024
+"""Bytes of a JSON body; the largest honest one has 100 KB of SQL, and as much of parameters."""
+
+
+@attrs.frozen(kw_only=True)
+class Request:
+    """One request. *headers* have names in lower case; *body* is read once, at the host's pace.
+
+    *base_url* is where the interface is mounted, as the client sees it, without a slash at its end.
+    """
+
+    method: str
+    query: Sequence[tuple[str, str]] = ()
+    headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    body: BinaryIO = attrs.field(factory=io.BytesIO, repr=False)
+    base_url: str = ""
+
+    def header(self, name: str) -> str | None:
+        """The value of a header, by its name in lower case."""
+        return self.headers.get(name)
+
+    @property
+    def length(self) -> int | None:
+        """Bytes of the body, if the client said so."""
+        said = self.headers.get("content-length", "")
+        return int(said) if said.isascii() and said.isdigit() else None
+
+    def parameters(self, *names: str) -> dict[str, list[str]]:
+        """The parameters of the query, each with all its values.
+
+        Raises:
+            InvalidSpecError: one is not among *names*.
+        """
+        found: dict[str, list[str]] = {}
+        for name, value in self.query:
+            if name not in names:
+                known = f"one of {', '.join(names)}" if names else "none"
+                raise InvalidSpecError(name[:64], f"is not a parameter of this call; it takes {known}")
+            found.setdefault(name, []).append(value)
+        return found
+
+    def json(self, *, optional: bool = False) -> dict[str, Any]:
+        """The body, an object of JSON; numbers with a fraction are decimals. Empty, where *optional*.
+
+        Raises:
+            InvalidSpecError: it is not.
+            RequestTooLargeError: it has more than 1 MiB.
+        """
+        if (self.length or 0) > MAX_BODY:
+            raise RequestTooLargeError(MAX_BODY)
+        data = self.body.read(MAX_BODY + 1)
+        if len(data) > MAX_BODY:
+            raise RequestTooLargeError(MAX_BODY)
+        if not data and optional:
+            return {}
+        if (self.header("content-type") or "").partition(";")[0].strip().lower() != JSON:
+            raise InvalidSpecError("Content-Type", f"must be {JSON}")
+        try:
+            found = json.loads(data, parse_float=Decimal, parse_constant=_refused)
+        except (ValueError, RecursionError, ArithmeticError):
+            raise InvalidSpecError("body", "is not JSON") from None
+        if not isinstance(found, dict):
+            raise InvalidSpecError("body", "must be a JSON object")
+        return found
+
+
+def _refused(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+@attrs.frozen(kw_only=True)
+class Response:
+    """One response. A *body* that is a stream has as many bytes as its ``Content-Length`` says; the host closes it."""
+
+    status: int
+    headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    body: bytes | BinaryIO = attrs.field(default=b"", repr=False)
+
+
+def json_response(status: int, content: Any, **headers: str) -> Response:
+    """A response of JSON, never to be kept by caches on the way; header names have ``_`` for ``-``."""
+    body = content if isinstance(content, bytes) else json.dumps(content).encode()
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Response(
+        status=status,
+        headers={"Content-Type": JSON, "Cache-Control": "private, no-store", **named},
+        body=body,
+    )

@@ -1,0 +1,133 @@
+"""What a client sent, as the services want it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from spectra.domain import JobState, Operation
+from spectra.errors import CrossOriginError, InvalidSpecError
+from spectra.hosts.http.messages import Request
+
+__all__ = [
+    "check_origin",
+    "filters",
+    "fraction",
+    "idempotency_key",
+    "labels",
+    "matches",
+    "one",
+    "seconds",
+    "whole",
+]
+
+_E = TypeVar("_E", JobState, Operation)
+
+
+def idempotency_key(request: Request) -> str | None:
+    """The header ``Idempotency-Key``."""
+    return request.header("idempotency-key")
+
+
+def labels(fields: dict[str, Any]) -> Mapping[str, str] | None:
+    """Take ``labels`` out of the body of a create request."""
+    found = fields.pop("labels", None)
+    if found is not None and not isinstance(found, dict):
+        raise InvalidSpecError("labels", "must be an object of names and texts")
+    return found
+
+
+def one(parameters: Mapping[str, list[str]], name: str) -> str | None:
+    """The one value of a parameter; an empty one counts as none."""
+    values = parameters.get(name, [])
+    if len(values) > 1:
+        raise InvalidSpecError(name, "may be given once")
+    return values[0] if values and values[0] else None
+
+
+def whole(parameters: Mapping[str, list[str]], name: str) -> int | None:
+    """A whole number."""
+    text = one(parameters, name)
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise InvalidSpecError(name, "must be a whole number")
+    return int(text)
+
+
+def fraction(name: str, value: Any) -> float | None:
+    """A number of JSON, or of a parameter's text, that is neither negative nor endless."""
+    if value is None:
+        return None
+    try:
+        number = float(value) if not isinstance(value, bool) else -1.0
+    except (TypeError, ValueError, OverflowError):
+        number = -1.0
+    if not 0 <= number <= 1e9:
+        raise InvalidSpecError(name, "must be a number of seconds")
+    return number
+
+
+def seconds(parameters: Mapping[str, list[str]], name: str) -> timedelta | None:
+    """A span of time in seconds."""
+    number = fraction(name, one(parameters, name))
+    return None if number is None else timedelta(seconds=number)
+
+
+def filters(parameters: Mapping[str, list[str]]) -> dict[str, Any]:
+    """The arguments of `JobService.find`; several states or operations are joined by commas, or repeated."""
+    return {
+        "states": _members(JobState, "state", parameters),
+        "operations": _members(Operation, "operation", parameters),
+        "created_after": _instant(parameters, "created_after"),
+        "created_before": _instant(parameters, "created_before"),
+        "cursor": one(parameters, "cursor"),
+    }
+
+
+def _members(kind: type[_E], name: str, parameters: Mapping[str, list[str]]) -> set[_E] | None:
+    texts = [text for value in parameters.get(name, []) for text in value.split(",")]
+    try:
+        return {kind(text) for text in texts if text} or None
+    except ValueError:
+        raise InvalidSpecError(name, f"must be one of {', '.join(kind)}") from None
+
+
+def _instant(parameters: Mapping[str, list[str]], name: str) -> datetime | None:
+    text = one(parameters, name)
+    if text is None:
+        return None
+    try:
+        # In a query a + that nobody escaped arrives as a space.
+        return datetime.fromisoformat(text.replace(" ", "+") if text[-6:-5] == " " else text)
+    except ValueError:
+        raise InvalidSpecError(name, "must be an instant such as 2026-01-29T10:00:00Z") from None
+
+
+def matches(header: str | None, etag: str) -> bool:
+    """Whether ``If-None-Match`` names *etag* (RFC 9110, 13.1.2: compared weakly)."""
+    if header is None:
+        return False
+    named = [text.strip().removeprefix("W/") for text in header.split(",")]
+    return "*" in named or etag in named
+
+
+def check_origin(request: Request, trusted: frozenset[str]) -> None:
+    """Refuse a change that a browser sent from another site's page; needs no token and no state.
+
+    Browsers say with each request which site's page sends it: ``Sec-Fetch-Site``, and of a change also
+    ``Origin``. Programs that are no browsers send neither, and have no cookies of somebody else.
+
+    Raises:
+        CrossOriginError: the page's origin is neither this host's nor among *trusted*.
+    """
+    if request.method in ("GET", "HEAD", "OPTIONS"):
+        return
+    site, origin = request.header("sec-fetch-site"), request.header("origin")
+    if site in ("same-origin", "none") or (origin is not None and origin in trusted):
+        return
+    same = origin is not None and origin.partition("://")[2].lower() == (request.header("host") or "").lower()
+    if site is None and (origin is None or same):
+        return
+    raise CrossOriginError(str(origin)[:256])
