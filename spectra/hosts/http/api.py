@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, Literal
 
@@ -11,7 +12,7 @@ from spectra.composition import Spectra
 from spectra.domain import Caller
 from spectra.errors import ObjectNotFoundError
 from spectra.hosts.http import jobs, links, queries
-from spectra.hosts.http.exchange import Exchange, Steps
+from spectra.hosts.http.exchange import Exchange, Steps, request_id_of
 from spectra.hosts.http.messages import Request, Response, json_response
 from spectra.hosts.http.reading import check_origin
 
@@ -35,6 +36,10 @@ class Route:
     def needs_caller(self) -> bool:
         """Whether the host must say who asks."""
         return self.of in ("jobs", "queries")
+
+
+def _new_request_id() -> str:
+    return secrets.token_hex(16)
 
 
 def _health(_: Request) -> Response:
@@ -75,17 +80,25 @@ class Api:
     other protection against forged requests.
     """
 
-    def __init__(self, spectra: Spectra, *, trusted_origins: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        spectra: Spectra,
+        *,
+        trusted_origins: Collection[str] = (),
+        new_request_id: Callable[[], str] = _new_request_id,
+    ) -> None:
         if isinstance(trusted_origins, str):
             raise TypeError("trusted_origins must be a collection of origins, not one text")
         self.spectra = spectra
+        self._new_request_id = new_request_id
         self._trusted = frozenset(origin.rstrip("/") for origin in trusted_origins)
 
     def begin(
         self, route: Route, request: Request, parameters: Mapping[str, str], caller: Caller | None = None
     ) -> Exchange:
         """Begin to answer *request*; *parameters* are those of the path."""
-        return Exchange(request, lambda: self._handle(route, request, parameters, caller))
+        request_id = request_id_of(request, self._new_request_id)
+        return Exchange(request_id, lambda: self._handle(route, request, parameters, caller))
 
     def _handle(
         self, route: Route, request: Request, parameters: Mapping[str, str], caller: Caller | None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import re
 import time
-import uuid
 from collections.abc import Callable, Generator
 from typing import Any, Final, TypeAlias
 
@@ -24,10 +23,10 @@ _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 _log = logging.getLogger(__name__)
 
 
-def request_id_of(request: Request) -> str:
+def request_id_of(request: Request, new_id: Callable[[], str]) -> str:
     """The client's ``X-Request-ID``, or a new one where that is missing or unfit for a log."""
     said = request.header("x-request-id") or ""
-    return said if _REQUEST_ID.fullmatch(said) else uuid.uuid4().hex
+    return said if _REQUEST_ID.fullmatch(said) else new_id()
 
 
 class Exchange:
@@ -38,8 +37,8 @@ class Exchange:
     spare can wait without one. Steps may run in different threads, one after the other.
     """
 
-    def __init__(self, request: Request, handle: Callable[[], Response | Steps]) -> None:
-        self.request_id = request_id_of(request)
+    def __init__(self, request_id: str, handle: Callable[[], Response | Steps]) -> None:
+        self.request_id = request_id
         self._handle = handle
         self._steps: Steps | None = None
 
