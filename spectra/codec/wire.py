@@ -102,6 +102,8 @@ def to_spec(request: Mapping[str, Any], /) -> Spec:
     operation = fields.pop("operation", None)
     if operation is None:
         raise InvalidSpecError("operation", f"is missing; one of {', '.join(Operation)}")
+    if not isinstance(operation, str) or operation not in set(Operation):
+        raise InvalidSpecError("operation", f"must be one of {', '.join(Operation)}")
     if "external_id_field" in fields:
         if "key_columns" in fields:
             raise InvalidSpecError("external_id_field", "and key_columns mean the same; send one of them")
