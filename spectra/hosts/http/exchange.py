@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 import structlog
 
 from spectra import codec
-from spectra.errors import SpectraError
+from spectra.errors import ExecutorError
 from spectra.hosts.http.messages import Request, Response, json_response
 
 __all__ = ["Exchange", "Steps", "request_id_of"]
@@ -20,6 +20,7 @@ Steps: TypeAlias = Generator[float, None, Response]
 """What a handler is that waits: it gives the seconds until it wants to go on."""
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
+_REPORT: Final = "something went wrong; report it with the request id"
 _log = logging.getLogger(__name__)
 
 
@@ -76,8 +77,9 @@ class Exchange:
             return response
 
     def _problem(self, exc: Exception) -> Response:
-        if not isinstance(exc, SpectraError):
-            _log.error("a request failed", exc_info=exc, extra={"request_id": self.request_id})
-        return json_response(
-            codec.http_status(exc), codec.error(exc, request_id=self.request_id), **codec.http_headers(exc)
-        )
+        status, body = codec.http_status(exc), codec.error(exc, request_id=self.request_id)
+        if status == 500 and not isinstance(exc, ExecutorError):
+            # It names tables, settings and processes of the host's, which are no affair of a tenant's.
+            _log.error("a request failed: %s", exc, exc_info=exc, extra={"request_id": self.request_id})
+            body["error"] |= {"message": _REPORT, "details": {}}
+        return json_response(status, body, **codec.http_headers(exc))
