@@ -110,6 +110,69 @@ def test_merge_has_one_form(cursor, table) -> None:
     assert cursor.fetchall() == ([1, "new"], [2, "two"])
 
 
+def test_changes_that_postgresql_would_take_are_refused(cursor, table) -> None:
+    both = "WHEN MATCHED THEN UPDATE SET name = s.name WHEN NOT MATCHED THEN INSERT VALUES (s.id, s.name)"
+    itself = f"MERGE INTO {table} USING (SELECT a.* FROM {table} a) s ON {table}.id = s.id {both}"
+    told = refused(cursor, itself)["M"]
+    assert told == "Source view/subquery in Merge statement cannot reference target table."
+    cursor.execute("CREATE TEMP TABLE new (id int, name text)")
+    update = f"UPDATE {table} SET name = new.name FROM new"
+    for join in ("LEFT JOIN", "right outer join", "FULL\tJOIN"):
+        told = refused(cursor, f"{update} {join} new other ON other.id = new.id WHERE {table}.id = new.id")[
+            "M"
+        ]
+        assert told == "Target table must be part of an equijoin predicate"
+    cursor.execute(f"{update} JOIN new other ON other.id = new.id WHERE {table}.id = new.id")
+    nested = f"(SELECT b.* FROM new a LEFT JOIN {table} b ON a.id = b.id) x"
+    cursor.execute(f"UPDATE {table} SET name = x.name FROM {nested} WHERE {table}.id = x.id")
+
+
+def test_rights_are_of_relations(cursor, redshift, table) -> None:
+    redshift.user_exists("nobody")
+    cursor.execute(f"CREATE VIEW {table}_view AS SELECT * FROM {table}")
+    try:
+        for name in (table, f"{table}_view"):
+            for statement, text in (
+                (f"SELECT * FROM {name}", f"permission denied for relation {name}"),
+                (f"ALTER TABLE {name} RENAME TO mine", f"must be owner of relation {name}"),
+            ):
+                cursor.execute("SET SESSION AUTHORIZATION 'nobody'")
+                told = refused(cursor, statement)
+                assert (told["C"], told["M"]) == ("42501", text)
+                cursor.execute("SET SESSION AUTHORIZATION DEFAULT")
+    finally:
+        cursor.execute("SET SESSION AUTHORIZATION DEFAULT")
+        cursor.execute(f"DROP VIEW {table}_view")
+
+
+def test_of_a_transaction_that_has_failed(cursor, redshift) -> None:
+    aborted = "current transaction is aborted, commands ignored until end of transaction block"
+    cursor.execute("BEGIN")
+    assert refused(cursor, "SELECT 1 / 0")["M"] == "division by zero"
+    for statement in ("SELECT 1", "UNLOAD ('select 1') TO 's3://b/k' IAM_ROLE default"):
+        told = refused(cursor, statement)
+        assert (told["C"], told["M"]) == ("25P02", aborted)
+    cursor.execute("ROLLBACK")
+    cursor.execute("BEGIN")
+    told = refused(cursor, "VACUUM")
+    assert (told["C"], told["M"]) == ("25001", "VACUUM cannot run inside a transaction block")
+    cursor.execute("ROLLBACK")
+
+
+def test_what_is_not_there_is_named(cursor, table) -> None:
+    for statement, state, text in (
+        ("SELECT * FROM nope", "42P01", 'relation "nope" does not exist'),
+        ("CREATE TABLE nope.t (id int)", "3F000", 'schema "nope" does not exist'),
+        ("SELECT nope(1)", "42883", "function nope(integer) does not exist"),
+        (f"SELECT nope FROM {table}", "42703", 'column "nope" does not exist'),
+        ("selec 1", "42601", 'syntax error at or near "selec"'),
+        ("SELECT 'x'::int", "22P02", 'invalid input syntax for integer: "x"'),
+        ("CANCEL 1", "XX000", "Session 1 does not exist."),
+    ):
+        told = refused(cursor, statement)
+        assert (told["C"], told["M"][: len(text)]) == (state, text)
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the driver leaves its socket
 def test_a_password_is_checked_and_connections_are_counted(redshift) -> None:
     with pytest.raises(redshift_connector.InterfaceError, match="password authentication failed"):
@@ -178,7 +241,15 @@ def test_copy_and_unload_obey_the_clients_transaction(redshift, table, put) -> N
 def test_what_is_missing_and_what_is_forbidden(cursor, redshift, table, put) -> None:
     nowhere = put("x", b"").removesuffix("x") + "nothing"
     told = refused(cursor, f"COPY {table} FROM '{nowhere}' IAM_ROLE default CSV")
-    assert "does not exist" in told["M"]
+    assert told["M"].startswith("The specified S3 prefix")
+    folder = put("folder/a.csv", b"1,a\n").removesuffix("a.csv")
+    told = refused(cursor, f"COPY {table} FROM '{folder}' IAM_ROLE default CSV MANIFEST")
+    assert told["M"] == "COPY with MANIFEST parameter requires full path of an S3 object."
+    assert "code:      8001" in told["D"]
+    told = refused(cursor, f"COPY {table} FROM '{nowhere}' IAM_ROLE default CSV MANIFEST")
+    assert told["M"].startswith("The specified key does not exist")
+    told = refused(cursor, f"COPY nope FROM '{nowhere}' IAM_ROLE default CSV")
+    assert told["M"] == "Cannot COPY into nonexistent table nope"
     redshift.faults.add("S3 denied", "^COPY")
     told = refused(cursor, f"COPY {table} FROM '{nowhere}' IAM_ROLE default CSV")
     assert told["M"].startswith("S3ServiceException:Access Denied")

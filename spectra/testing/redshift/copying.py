@@ -132,7 +132,7 @@ def _objects(storage: Storage, statement: Copy) -> Iterator[StoredObject]:
         return
     manifest = storage.named(statement.source)
     if manifest is None:
-        raise error("no key", key=statement.source)
+        raise error("full path" if storage.below(statement.source) else "no key", key=statement.source)
     for entry in json.loads(b"".join(storage.read(manifest)))["entries"]:
         one = storage.named(entry["url"])
         if one is not None:

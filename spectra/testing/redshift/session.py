@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from spectra.testing.redshift import texts
 from spectra.testing.redshift.backend import Answer, Backend
+from spectra.testing.redshift.changes import check_merge, check_update
 from spectra.testing.redshift.copying import Copied, TooManyErrors, copy
 from spectra.testing.redshift.ddl import create_table, create_user
 from spectra.testing.redshift.grammar import copy as parse_copy
@@ -67,15 +68,12 @@ class Session:
             case "CREATE":
                 return create_user(create_table(sql))
             case "MERGE":
-                self._check_merge(sql)
+                check_merge(sql)
+            case "UPDATE":
+                check_update(sql)
             case "ALTER":
                 return create_user(sql)
         return sql
-
-    def _check_merge(self, sql: str) -> None:
-        words = [token.text.upper() for token in tokens(sql) if token.kind == "word"]
-        if words.count("MATCHED") != 2 or "NOT" not in words:
-            raise texts.error("syntax", near="MERGE")
 
     # ---- before and after -----------------------------------------------------------------------------
 

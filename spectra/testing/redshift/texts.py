@@ -84,7 +84,18 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
         "no table": Text("Cannot COPY into nonexistent table {table}", "estuary/connectors#918"),
         "no prefix": Text("The specified S3 prefix '{key}' does not exist", "apache/hop#3469"),
         "no key": Text("The specified key does not exist: {key}", "field", inner=2),
+        "full path": Text(
+            "COPY with MANIFEST parameter requires full path of an S3 object.",
+            "PostHog#61603",
+            inner=8001,
+            context="{key}",
+            location="xen_load_unload.cpp:1000",
+        ),
         "several matches": Text("Found multiple matches to update the same tuple.", "DG:r_MERGE"),
+        "merge of itself": Text(
+            "Source view/subquery in Merge statement cannot reference target table.", "DG:r_MERGE"
+        ),
+        "outer join": Text("Target table must be part of an equijoin predicate", "DG:r_UPDATE"),
         "bad gzip": Text(
             "Error while reading gzip file {key}: {said}", "inferred", inner=8001, context="{key}"
         ),
@@ -115,6 +126,8 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
         "password": Text(
             'password authentication failed for user "{user}"', "amazon-redshift-python-driver#237", "28000"
         ),
+        "no right": Text("permission denied for relation {relation}", "field", "42501"),
+        "not owner": Text("must be owner of relation {relation}", "field", "42501"),
         "unloaded": Text("UNLOAD completed, {rows} record(s) unloaded successfully.", "field", "00000"),
         "loaded": Text(
             "Load into table '{table}' completed, {rows} record(s) loaded successfully.",
@@ -176,11 +189,18 @@ def notice(name: str, **values: object) -> dict[str, str]:
 
 
 _NUMBERS: Final = re.compile(r"invalid input syntax for type (\w+)")
+_RELATION: Final = re.compile(
+    r"(permission denied for|must be owner of) (?:table|(?:materialized )?view|sequence|index) (?P<name>.*)"
+)
 
 
 def translated(exc: ServerError, *, query: int, pid: int, null_state: str) -> ServerError:
     """What PostgreSQL said, in Redshift's words; what both say alike stays as it is."""
     fields = exc.fields
+    if (
+        "V" not in fields
+    ):  # a field of PostgreSQL's, younger than Redshift: these words are Redshift's already
+        return exc
     state, text = fields.get("C", ""), fields.get("M", "")
     match state:
         case "40001" if "concurrent" in text and "read/write" not in text:
@@ -197,6 +217,8 @@ def translated(exc: ServerError, *, query: int, pid: int, null_state: str) -> Se
         case "22001":
             kind = text.rpartition("type ")[2]
             return error("too long", query=query, type=kind)
+        case "42501" if (found := _RELATION.fullmatch(text)) is not None:
+            return error("no right" if text.startswith("permission") else "not owner", relation=found["name"])
         case "42601" if "multiple commands" in text:
             return error("several statements")
     told = {name: value for name, value in fields.items() if name in "SCMDHPpqW"}

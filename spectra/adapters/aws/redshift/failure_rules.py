@@ -71,6 +71,7 @@ RULES: Final = (
         "PostHog#64160",
     ),
     Rule(r"cancell?ed on user'?s request", "CANCELLED", _C.RESOURCE, "amazon-redshift-utils#174"),
+    Rule(r"session \d+ does not exist", "CANCELLED", _C.RESOURCE, "DG:r_CANCEL"),
     Rule(r"disk full", "DISK_FULL", _C.RESOURCE, "spark-redshift#348"),
     Rule("", "DISK_FULL", _C.RESOURCE, "spark-redshift#348", 1016),
     Rule(r"out of memory", "OUT_OF_MEMORY", _C.RESOURCE, "OHDSI/Achilles#425"),
@@ -132,7 +133,12 @@ RULES: Final = (
         "field",
     ),
     Rule(r"multiple matches to update the same tuple", "DUPLICATE_KEY", _C.VALIDATION, "DG:r_MERGE"),
-    Rule(r"must be part of an equijoin predicate", "QUERY_ERROR", _C.VALIDATION, "DG:r_UPDATE"),
+    Rule(
+        r"must be part of an equijoin predicate|cannot reference target table",
+        "QUERY_ERROR",
+        _C.VALIDATION,
+        "DG:r_UPDATE, DG:r_MERGE",
+    ),
     Rule(r"cannot insert a NULL value|violates not-null", "NOT_NULL", _C.VALIDATION, "field"),
     Rule(r"inside a transaction block", "INTERNAL", _C.INTERNAL, "field"),
     Rule(
@@ -150,7 +156,8 @@ RULES: Final = (
         "field",
     ),
     Rule(
-        r"does not exist|syntax error|multiple commands|is ambiguous|not supported|must appear in the GROUP BY",
+        r"does not exist|syntax error|multiple commands|is ambiguous|not supported|must appear in the GROUP BY|"
+        r"more than one row returned|unrecognized configuration parameter",
         "QUERY_ERROR",
         _C.VALIDATION,
         "field",
