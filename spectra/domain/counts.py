@@ -5,18 +5,17 @@ from __future__ import annotations
 import attrs
 from attrs import validators as v
 
+from spectra.domain.numbers import check_count
 from spectra.errors import InvalidSpecError
 
 __all__ = ["Counts", "Progress"]
-
-_count = (v.instance_of(int), v.ge(0))
 
 
 @attrs.frozen
 class Progress:
     """How far the attempt is: records seen, and percent where the warehouse tells."""
 
-    records: int = attrs.field(default=0, validator=_count)
+    records: int = attrs.field(default=0, validator=check_count)
     percent: float | None = attrs.field(
         default=None, converter=attrs.converters.optional(float), validator=v.optional((v.ge(0), v.le(100)))
     )
@@ -37,10 +36,10 @@ class Counts:
     was found wrong with them.
     """
 
-    total: int = attrs.field(validator=_count)
-    succeeded: int = attrs.field(default=0, validator=_count)
-    failed: int = attrs.field(default=0, validator=_count)
-    unprocessed: int = attrs.field(default=0, validator=_count)
+    total: int = attrs.field(validator=check_count)
+    succeeded: int = attrs.field(default=0, validator=check_count)
+    failed: int = attrs.field(default=0, validator=check_count)
+    unprocessed: int = attrs.field(default=0, validator=check_count)
 
     def __attrs_post_init__(self) -> None:
         if self.total != self.succeeded + self.failed + self.unprocessed:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import attrs
-from attrs import validators as v
 
+from spectra.domain.numbers import check_count
 from spectra.domain.spec import Compression, ContentType
 
 __all__ = ["Column", "Files", "Part", "Upload", "distinct"]
-
-_count = (v.instance_of(int), v.ge(0))
 
 
 @attrs.frozen
@@ -19,7 +17,7 @@ class Upload:
     """The frozen input of a load: where it lies, its bytes as uploaded, and its etag."""
 
     location: str
-    bytes: int = attrs.field(validator=_count)
+    bytes: int = attrs.field(validator=check_count)
     etag: str
 
 
@@ -36,8 +34,8 @@ class Part:
     """One file; *rows* does not count a header."""
 
     location: str
-    bytes: int = attrs.field(validator=_count)
-    rows: int = attrs.field(validator=_count)
+    bytes: int = attrs.field(validator=check_count)
+    rows: int = attrs.field(validator=check_count)
 
 
 @attrs.frozen
@@ -50,8 +48,8 @@ class Files:
 
     parts: tuple[Part, ...] = attrs.field(default=())
     columns: tuple[Column, ...] = attrs.field(default=())
-    bytes: int = attrs.field(default=0, validator=_count)
-    rows: int = attrs.field(default=0, validator=_count)
+    bytes: int = attrs.field(default=0, validator=check_count)
+    rows: int = attrs.field(default=0, validator=check_count)
     content_type: ContentType = ContentType.CSV
     compression: Compression = Compression.NONE
     manifest: str | None = None

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
-__all__ = ["FrozenDict", "frozen_dict"]
+__all__ = ["EMPTY", "FrozenDict", "frozen_dict"]
 
 _V = TypeVar("_V")
 
@@ -28,3 +28,6 @@ class FrozenDict(dict[str, _V]):
 def frozen_dict(value: Mapping[str, Any]) -> FrozenDict[Any]:
     """An attrs converter."""
     return value if isinstance(value, FrozenDict) else FrozenDict(value)
+
+
+EMPTY: Final[FrozenDict[Any]] = FrozenDict()

@@ -14,10 +14,11 @@ from spectra.domain.caller import Session
 from spectra.domain.counts import Counts, Progress
 from spectra.domain.failure import JobError
 from spectra.domain.files import Files, Upload
-from spectra.domain.frozen import frozen_dict
+from spectra.domain.frozen import EMPTY, FrozenDict, frozen_dict
 from spectra.domain.history import HistoryEntry
 from spectra.domain.instants import optional_utc_ms, utc_ms
 from spectra.domain.lease import Lease
+from spectra.domain.numbers import check_count
 from spectra.domain.spec import ExportSpec, LoadSpec, Operation, Spec, fingerprint
 from spectra.domain.state import Event, JobState
 from spectra.domain.text import check_text, optional_text, valid_id
@@ -52,9 +53,11 @@ class Abort:
 
 
 def _labels(value: Mapping[str, str]) -> Mapping[str, str]:
+    if isinstance(value, FrozenDict):
+        return value
     if not isinstance(value, Mapping):
         raise InvalidSpecError("labels", "must be a mapping of text to text")
-    return frozen_dict(value)
+    return FrozenDict(value)
 
 
 def _check_labels(_: object, __: object, value: Mapping[str, str]) -> None:
@@ -79,7 +82,7 @@ class JobRecord:
     job_id: str = attrs.field(validator=valid_id)
     spec: Spec = attrs.field(validator=v.instance_of((ExportSpec, LoadSpec)))
     state: JobState = attrs.field(default=JobState.OPEN, validator=v.instance_of(JobState))
-    version: int = attrs.field(default=0, validator=(v.instance_of(int), v.ge(0)))
+    version: int = attrs.field(default=0, validator=check_count)
     created_at: datetime = _instant(optional=False)
     updated_at: datetime = _instant(optional=False)
     started_at: datetime | None = _instant()
@@ -88,7 +91,7 @@ class JobRecord:
     deadline_at: datetime | None = _instant()
     files_until: datetime | None = _instant()
     ttl: datetime | None = _instant()
-    attempt: int = attrs.field(default=0, validator=(v.instance_of(int), v.ge(0)))
+    attempt: int = attrs.field(default=0, validator=check_count)
     lease: Lease | None = None
     handle: str | None = attrs.field(default=None, validator=optional_text(1024))
     progress: Progress | None = None
@@ -104,11 +107,11 @@ class JobRecord:
     abort_info: Abort | None = None
     effect: Effect | None = None
     retry_of: str | None = attrs.field(default=None, validator=optional_text(128))
-    labels: Mapping[str, str] = attrs.field(factory=dict, converter=_labels, validator=_check_labels)
+    labels: Mapping[str, str] = attrs.field(default=EMPTY, converter=_labels, validator=_check_labels)
     session: Session = Session()
     idempotency_key: str | None = attrs.field(default=None, validator=optional_text(255, min_bytes=1))
     history: tuple[HistoryEntry, ...] = ()
-    unknown_fields: Mapping[str, Any] = attrs.field(factory=dict, converter=frozen_dict, repr=False)
+    unknown_fields: Mapping[str, Any] = attrs.field(default=EMPTY, converter=frozen_dict, repr=False)
 
     def __attrs_post_init__(self) -> None:
         state = self.state

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias, TypeVar, cast
 
 import attrs
 
-from spectra.domain.frozen import frozen_dict
+from spectra.domain.frozen import EMPTY, FrozenDict
 from spectra.domain.text import bounded_text, check_text, optional_text
 from spectra.errors import InvalidSpecError
 
@@ -93,6 +93,8 @@ _E = TypeVar("_E", bound=StrEnum)
 
 
 def _member(kind: type[_E], field: str, value: str) -> _E:
+    if isinstance(value, kind):
+        return value
     try:
         return kind(value)
     except ValueError:
@@ -141,9 +143,11 @@ def _check_delimiter(_: object, __: object, value: str) -> None:
 
 
 def _parameters(value: Mapping[str, Parameter]) -> Mapping[str, Parameter]:
+    if isinstance(value, FrozenDict):
+        return value
     if not isinstance(value, Mapping):
         raise InvalidSpecError("parameters", "must be a mapping of names to values")
-    return frozen_dict(value)
+    return FrozenDict(value)
 
 
 def _check_value(field: str, value: Parameter) -> None:
@@ -215,13 +219,13 @@ class ExportSpec(_FileFormat):
     query: str = attrs.field(validator=bounded_text(SQL_BYTES, min_bytes=1), repr=False)
     object: str | None = attrs.field(default=None, validator=optional_text(1024, min_bytes=1))
     parameters: Mapping[str, Parameter] = attrs.field(
-        factory=dict, converter=_parameters, validator=_check_parameters, repr=False
+        default=EMPTY, converter=_parameters, validator=_check_parameters, repr=False
     )
     single_file: bool = attrs.field(default=False, validator=_check_flag)
 
     @query.validator
     def _says_something(self, _: Any, value: str) -> None:
-        if not value.strip():
+        if value.isspace():
             raise InvalidSpecError("query", "must not be empty")
 
     @property

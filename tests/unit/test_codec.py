@@ -85,6 +85,10 @@ def test_newer_and_broken_documents() -> None:
         document | {"state": "Lost"},
         document | {"spec": {}},
         document | {"version": -1},
+        document | {"version": float("inf")},
+        document | {"spec": document["spec"] | {"parameters": {"a": {"decimal": "x"}}}},
+        document | {"counts": {"total": 2, "succeeded": 1}},
+        document | {"labels": {"a": 1}},
     ):
         with pytest.raises(BackendError):
             codec.from_document(broken)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from spectra.adapters.aws.dynamodb.items import ATTRIBUTES, document_or_ids, from_item, to_item
+from spectra.adapters.aws.dynamodb.items import ATTRIBUTES, from_item, to_item
 from spectra.adapters.aws.dynamodb.layout import (
     AFTER,
     at_of,
@@ -204,12 +204,28 @@ def test_a_newer_schema_is_left_alone() -> None:
     item = item_of(export()) | {"sv": {"N": str(SCHEMA + 1)}, "st": {"S": "Paused"}, "hi": {"S": "%"}}
     with pytest.raises(NewerSchemaError):
         from_item(item)
-    assert document_or_ids(item, statement=None) == {"tenant_id": "t", "job_id": "j", "schema": SCHEMA + 1}
 
 
 @pytest.mark.parametrize(
     "damage",
-    [{"hi": {"S": "["}}, {"op": {"S": "merge"}}, {"ca": {"N": "x"}}, {"at": {"S": "?"}}, {"l": {"S": "[1]"}}],
+    [
+        {"hi": {"S": "["}},
+        {"hi": {"L": [{"S": "create"}]}},
+        {"hi": {"L": [{"L": []}]}},
+        {"hi": {"L": [{"L": [{"NULL": True}]}]}},
+        {"hi": {"L": [{"L": [{"S": "create"}, {"S": "today"}]}]}},
+        {"op": {"S": "merge"}},
+        {"st": {"S": "Lost"}},
+        {"v": {"N": "-1"}},
+        {"sv": {"N": "1.5"}},
+        {"ca": {"N": "x"}},
+        {"ca": {"N": "999999999999999999"}},
+        {"at": {"S": "?"}},
+        {"at": {"S": "t#1#20261301000000000#j#U"}},
+        {"l": {"S": "[1]"}},
+        {"c": {"S": "[1,2]"}},
+        {"x": {"S": "[1]"}},
+    ],
     ids=str,
 )
 def test_damage_is_told_with_the_place(damage: dict) -> None:

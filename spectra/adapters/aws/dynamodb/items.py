@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
@@ -35,11 +35,10 @@ from spectra.adapters.aws.dynamodb.packing import (
 )
 from spectra.adapters.aws.dynamodb.statements import parts_of
 from spectra.codec import SCHEMA, from_document, to_document
-from spectra.codec.documents import instant
-from spectra.domain import Job
+from spectra.domain import ExportSpec, HistoryEntry, Job, LoadSpec
 from spectra.errors import BackendError, NewerSchemaError
 
-__all__ = ["ATTRIBUTES", "document_or_ids", "from_item", "to_item"]
+__all__ = ["ATTRIBUTES", "from_item", "to_item"]
 
 TTL_NET: Final = timedelta(days=7)
 """How long after the end of a job's retention DynamoDB itself deletes what nobody has deleted (JS7)."""
@@ -60,8 +59,19 @@ _OMITTED: Final[Mapping[str, Any]] = {
     "on_duplicate_key": "error",
     "on_missing_key": "reject",
 }
-_OF_EXPORTS: Final = frozenset({"parameters", "single_file"})
-_OF_LOADS: Final = frozenset({"key_columns", "max_failed_records", "on_duplicate_key", "on_missing_key"})
+
+
+def _unsaid(kind: type) -> dict[str, Any]:
+    """What has to be said of a spec of *kind* that says nothing: what the domain would not say by itself."""
+    return {
+        field.name: _OMITTED[field.name]
+        for field in attrs.fields(kind)
+        if field.name in _OMITTED and field.default != _OMITTED[field.name]
+    }
+
+
+_EXPORT: Final = _unsaid(ExportSpec)
+_LOAD: Final = _unsaid(LoadSpec)
 _EMPTY: Final[Mapping[str, Any]] = {"warnings": [], "labels": {}, "session": {"db_groups": []}, "history": []}
 
 
@@ -80,13 +90,17 @@ def _dumps(value: Any) -> str:
 
 @attrs.frozen
 class _Attribute:
-    """How one field of a job's document stands in the item, and what it is for those who look."""
+    """How one field of a job stands in the item, and what it is for those who look.
+
+    What is packed is what the job's document has; of an instant it is the instant itself.
+    """
 
     name: str
     kind: str
     meaning: str
     pack: Callable[[Any], Any] = lambda value: value
     unpack: Callable[[Any], Any] = lambda value: value
+    is_instant: bool = False
 
 
 def _json(name: str, meaning: str) -> _Attribute:
@@ -104,7 +118,7 @@ def _files(name: str, meaning: str) -> _Attribute:
 
 
 def _at(name: str, meaning: str) -> _Attribute:
-    return _Attribute(name, "N", f"{meaning}, milliseconds since 1970", pack_instant, unpack_instant)
+    return _Attribute(name, "N", f"{meaning}, milliseconds since 1970", is_instant=True)
 
 
 ATTRIBUTES: Final[Mapping[str, _Attribute]] = {
@@ -138,7 +152,6 @@ ATTRIBUTES: Final[Mapping[str, _Attribute]] = {
     "labels": _json("lb", "labels"),
     "session": _json("se", "the database user and groups it runs as"),
 }
-_FIELDS: Final = {one.name: field for field, one in ATTRIBUTES.items()}
 
 
 def to_item(job: Job, *, token: bytes, seated: bool, wake: bool, statement: str | None) -> Item:
@@ -151,18 +164,17 @@ def to_item(job: Job, *, token: bytes, seated: bool, wake: bool, statement: str 
     item: Item = {**job_key(job.tenant_id, job.job_id)}
     here = f"/{job.tenant_id}/{job.job_id}/"
     _put_spec(item, document.pop("spec"), here, statement)
-    _put_history(item, document.pop("history", []))
+    _put_history(item, job.history, document.pop("history"))
     for name in ("tenant_id", "job_id", "due_at"):
         document.pop(name, None)
     for field, one in ATTRIBUTES.items():
         value = document.pop(field, None)
         if value is None or value == _EMPTY.get(field):
             continue
-        packed = one.pack(value)
         if one.kind == "N":
-            item[one.name] = {"N": str(packed)}
+            item[one.name] = {"N": str(pack_instant(getattr(job, field)) if one.is_instant else value)}
         else:
-            item[one.name] = {"S": str(packed) if one.kind == "S" else _short(_dumps(packed), here)}
+            item[one.name] = {"S": str(value) if one.kind == "S" else _short(_dumps(one.pack(value)), here)}
     if document:
         item["x"] = {"S": _dumps(document)}
     if job.due_at is not None:
@@ -191,12 +203,12 @@ def _put_spec(item: Item, spec: dict[str, Any], here: str, statement: str | None
         item["sp"] = {"S": _short(_dumps(said), here)}
 
 
-def _put_history(item: Item, history: list[dict[str, Any]]) -> None:
+def _put_history(item: Item, history: Sequence[HistoryEntry], document: list[dict[str, Any]]) -> None:
     if not history:
         return
     rows = pack_history(history)
     if rows is None:
-        item["hi"] = {"S": _dumps(history)}
+        item["hi"] = {"S": _dumps(document)}
     else:
         item["hi"] = {"L": [{"L": [_typed(value) for value in row]} for row in rows]}
 
@@ -205,15 +217,6 @@ def _typed(value: Any) -> dict[str, Any]:
     if value is None:
         return {"NULL": True}
     return {"N": str(value)} if isinstance(value, int) else {"S": value}
-
-
-def _plain(value: Mapping[str, Any]) -> Any:
-    ((kind, inner),) = value.items()
-    if kind == "NULL":
-        return None
-    if kind == "L":
-        return [_plain(one) for one in inner]
-    return int(inner) if kind == "N" else inner
 
 
 def _short(text: str, here: str) -> str:
@@ -225,6 +228,12 @@ def _long(text: str, here: str) -> Any:
     return _loads(text.replace(_HERE, here) if _HERE in text and here not in text else text)
 
 
+_INSTANTS: Final = {one.name: field for field, one in ATTRIBUTES.items() if one.is_instant}
+_PARTS: Final = {
+    one.name: (field, one.kind, one.unpack) for field, one in ATTRIBUTES.items() if not one.is_instant
+}
+
+
 def from_item(item: Mapping[str, Any], *, statement: str | None = None) -> Job:
     """The job of *item*, *statement* being what stood in an item of its own, if anything did.
 
@@ -232,59 +241,47 @@ def from_item(item: Mapping[str, Any], *, statement: str | None = None) -> Job:
         NewerSchemaError: a newer Spectra wrote it in a form that this one must not touch.
         BackendError: it is no job, or it lacks its statement.
     """
-    schema = int(item["sv"]["N"]) if "sv" in item else SCHEMA
-    if schema > SCHEMA:
-        raise NewerSchemaError(schema, SCHEMA)
     try:
-        document = _document(item, statement)
-    except (AttributeError, LookupError, TypeError, ValueError) as exc:
+        schema = int(item["sv"]["N"]) if "sv" in item else SCHEMA
+        if schema > SCHEMA:
+            raise NewerSchemaError(schema, SCHEMA)
+        document, values = _read(item, statement)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as exc:
         raise BackendError(f"the item {item['pk']['S']}, {item['sk']['S']} is no job: {exc!r}") from exc
-    return from_document(document)
+    return from_document(document, values=values)
 
 
-def document_or_ids(item: Mapping[str, Any], *, statement: str | None) -> dict[str, Any]:
-    """The document of *item*; of what cannot be read, its ids, schema and no more."""
-    try:
-        if "sv" not in item or int(item["sv"]["N"]) <= SCHEMA:
-            return _document(item, statement)
-    except (AttributeError, LookupError, TypeError, ValueError):
-        pass
-    tenant_id, job_id = ids_of(item)
-    return {"tenant_id": tenant_id, "job_id": job_id, "schema": int(item.get("sv", {"N": "0"})["N"])}
-
-
-def _document(item: Mapping[str, Any], statement: str | None) -> dict[str, Any]:
+def _read(item: Mapping[str, Any], statement: str | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What of a job's document *item* has, and those fields of the job that it has as they are."""
     tenant_id, job_id = ids_of(item)
     here = f"/{tenant_id}/{job_id}/"
-    document: dict[str, Any] = {"tenant_id": tenant_id, "job_id": job_id, **_EMPTY}
-    for name, value in item.items():
-        field = _FIELDS.get(name)
-        if field is None:
-            continue
-        one = ATTRIBUTES[field]
-        if one.kind == "J":
-            document[field] = one.unpack(_long(value["S"], here))
-        else:
-            document[field] = one.unpack(int(value["N"]) if one.kind == "N" else value["S"])
+    document: dict[str, Any] = _loads(item["x"]["S"]) if "x" in item else {}
+    values: dict[str, Any] = {"tenant_id": tenant_id, "job_id": job_id}
+    for name, attribute in item.items():
+        if name in _INSTANTS:
+            values[_INSTANTS[name]] = unpack_instant(int(attribute["N"]))
+        elif name in _PARTS:
+            field, kind, unpack = _PARTS[name]
+            document[field] = unpack(_long(attribute["S"], here)) if kind == "J" else attribute[kind]
     if "at" in item:
-        document["due_at"] = instant(read_at(item["at"]["S"])[1])
+        values["due_at"] = read_at(item["at"]["S"])[1]
     if "hi" in item:
         history = item["hi"]
-        document["history"] = _loads(history["S"]) if "S" in history else unpack_history(_plain(history))
+        if "L" in history:
+            values["history"] = unpack_history(history["L"])
+        else:
+            document["history"] = _loads(history["S"])
     document["spec"] = _spec(item, here, statement)
-    if "x" in item:
-        document = _loads(item["x"]["S"]) | document
-    return document
+    return document, values
 
 
 def _spec(item: Mapping[str, Any], here: str, statement: str | None) -> dict[str, Any]:
     operation = item["op"]["S"]
-    absent = _OF_LOADS if operation == "query" else _OF_EXPORTS
-    spec = {name: value for name, value in _OMITTED.items() if name not in absent}
+    spec: dict[str, Any] = {"operation": operation, **(_EXPORT if operation == "query" else _LOAD)}
     if operation == "query":
         if "q" not in item and statement is None:
             raise LookupError("its statement is gone")
         spec |= {"query": item["q"]["S"]} if statement is None else parts_of(statement)
     if "sp" in item:
         spec |= _long(item["sp"]["S"], here)
-    return {"operation": operation, **spec}
+    return spec

@@ -61,7 +61,6 @@ _PHASES: Final = {
 }
 _SETTLING, _KEPT = "S", "K"
 BEGUN, WAITING = "0", "1"
-_DIGITS: Final = ((0, 4), (4, 6), (6, 8), (8, 10), (10, 12), (12, 14), (14, 17))
 
 
 def _key(tenant_id: str, sort: str) -> Key:
@@ -125,7 +124,5 @@ def at_of(job: Job) -> str:
 def read_at(at: str) -> tuple[str, datetime, str, str]:
     """Tenant, due instant, job id, phase of a place in a lane."""
     tenant_id, _, digits, job_id, phase = at.split("#")
-    year, *rest = (int(digits[begin:end]) for begin, end in _DIGITS)
-    month, day, hour, minute, second, millisecond = rest
-    due = datetime(year, month, day, hour, minute, second, millisecond * 1000, UTC)
+    due = datetime.fromisoformat(f"{digits[:8]}T{digits[8:14]}.{digits[14:]}Z")
     return tenant_id, due, job_id, phase

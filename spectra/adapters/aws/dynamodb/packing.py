@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeAlias
 
-from spectra.codec.documents import instant
 from spectra.domain import JobState
+from spectra.domain.history import HistoryEntry
 from spectra.domain.state import TRANSITIONS
 
 __all__ = [
@@ -27,19 +28,20 @@ __all__ = [
 ]
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
 
 Shape: TypeAlias = tuple[tuple[str, ...], tuple[Any, ...]]
 """Names, and what each is if nothing is said of it."""
 
 
-def pack_instant(text: str) -> int:
+def pack_instant(at: datetime) -> int:
     """Milliseconds since 1970."""
-    return (datetime.fromisoformat(text) - EPOCH) // timedelta(milliseconds=1)
+    return (at - EPOCH) // _MILLISECOND
 
 
-def unpack_instant(milliseconds: int) -> str:
-    """The instant as documents spell it."""
-    return instant(EPOCH + timedelta(milliseconds=milliseconds))
+def unpack_instant(milliseconds: int) -> datetime:
+    """What `pack_instant` was given."""
+    return EPOCH + milliseconds * _MILLISECOND
 
 
 def pack_row(shape: Shape, value: dict[str, Any]) -> Any:
@@ -93,58 +95,66 @@ def unpack_files(row: Any) -> Any:
     return files
 
 
-_ENTRY: Final = frozenset({"event", "before", "after", "at", "actor", "reason", "attempt"})
+_AFTER: Final[Mapping[tuple[JobState, str], JobState]] = {
+    (state, event): after for state, row in TRANSITIONS.items() for event, after in row.items()
+}
+_ABSENT: Final = [{"NULL": True}] * 5
+_BEGINNINGS: Final = ("claim", "reclaim")
 
 
-def _following(before: str | None, event: str) -> str:
+def _following(before: JobState | None, event: str) -> JobState:
     """The state after *event*, as the state machine has it."""
-    if before is None:
-        return str(JobState.OPEN)
-    return str(TRANSITIONS[JobState(before)].get(event, before))  # type: ignore[call-overload]
+    return JobState.OPEN if before is None else _AFTER.get((before, event), before)
 
 
-def pack_history(entries: list[dict[str, Any]]) -> list[Any] | None:
+def pack_history(entries: Sequence[HistoryEntry]) -> list[list[Any]] | None:
     """Each entry as event, instant, actor, reason, attempt; the states follow from the events.
 
     An instant is left out where it is the last entry's, an attempt where it is the expected one. None if
-    a state does not follow, or if an entry has more to say.
+    a state does not follow.
     """
     rows = []
-    before: str | None = None
+    before: JobState | None = None
     attempt, last = 0, None
     for entry in entries:
-        after = _following(before, entry["event"])
-        if not entry.keys() <= _ENTRY or (entry.get("before"), entry["after"]) != (before, after):
+        if (entry.before, entry.after) != (before, _following(before, entry.event)):
             return None
-        at = None if entry["at"] == last else pack_instant(entry["at"])
-        row = [entry["event"], at, entry.get("actor"), entry.get("reason")]
         # Most often the attempt is the one before, or the next one where a worker begins it.
-        expected = attempt + (entry["event"] in ("claim", "reclaim"))
-        attempt = entry.get("attempt", 0)
-        row.append(None if attempt == expected else attempt)
+        expected = attempt + (entry.event in _BEGINNINGS)
+        row = [
+            entry.event,
+            None if entry.at == last else pack_instant(entry.at),
+            entry.actor,
+            entry.reason,
+            None if entry.attempt == expected else entry.attempt,
+        ]
         while row[-1] is None:
             row.pop()
         rows.append(row)
-        before, last = after, entry["at"]
+        before, attempt, last = entry.after, entry.attempt, entry.at
     return rows
 
 
-def unpack_history(rows: list[Any]) -> list[dict[str, Any]]:
-    """What `pack_history` was given."""
+def unpack_history(rows: list[dict[str, Any]]) -> tuple[HistoryEntry, ...]:
+    """The history that `pack_history` was given, from the lists that DynamoDB keeps."""
     entries = []
-    before: str | None = None
-    attempt, last = 0, 0
+    before: JobState | None = None
+    attempt, last = 0, EPOCH
     for row in rows:
-        event, at, actor, reason, said = [*row, None, None, None, None][:5]
-        last = last if at is None else at
-        attempt = attempt + (event in ("claim", "reclaim")) if said is None else said
-        entry = {
-            "event": event,
-            "before": before,
-            "after": _following(before, event),
-            "at": unpack_instant(last),
-        }
-        entry |= {"actor": actor, "reason": reason, "attempt": attempt}
-        entries.append({name: value for name, value in entry.items() if value is not None})
-        before = entry["after"]
-    return entries
+        cells = row["L"]
+        event, at, actor, reason, number = cells + _ABSENT[len(cells) :]
+        if "NULL" not in at:
+            last = unpack_instant(int(at["N"]))
+        attempt = attempt + (event["S"] in _BEGINNINGS) if "NULL" in number else int(number["N"])
+        entry = HistoryEntry(
+            event=event["S"],
+            before=before,
+            after=_following(before, event["S"]),
+            at=last,
+            actor=None if "NULL" in actor else actor["S"],
+            reason=None if "NULL" in reason else reason["S"],
+            attempt=attempt,
+        )
+        entries.append(entry)
+        before = entry.after
+    return tuple(entries)

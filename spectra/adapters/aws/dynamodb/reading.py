@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from spectra.adapters.aws.dynamodb.calls import TRIES, Calls
-from spectra.adapters.aws.dynamodb.items import document_or_ids, from_item
+from spectra.adapters.aws.dynamodb.items import from_item
 from spectra.adapters.aws.dynamodb.layout import Item, Key, ids_of, statement_key
 from spectra.adapters.aws.dynamodb.packing import EPOCH
 from spectra.adapters.aws.dynamodb.statements import owner_of, text_of
-from spectra.codec import readable
+from spectra.codec.documents import jobs_of
 from spectra.domain import Job
 from spectra.errors import BackendUnavailableError
 
@@ -111,7 +111,11 @@ class Reader:
         statements = self._statements(items)
         for item in items:
             self._see(item)
-        return readable(document_or_ids(item, statement=statements.get(ids_of(item))) for item in items)
+        return jobs_of(
+            items,
+            lambda item: from_item(item, statement=statements.get(ids_of(item))),
+            lambda item: "/".join(ids_of(item)),
+        )
 
     def _see(self, item: Item) -> None:
         self.seats.see(ids_of(item), seated="seat" in item)
