@@ -7,7 +7,8 @@
     │   ├── InvalidSpecError                 INVALID_SPEC
     │   ├── InvalidCursorError               INVALID_CURSOR
     │   ├── SqlSyntaxError                   INVALID_SQL
-    │   └── SqlRefusedError                  SQL_BLOCKED
+    │   ├── SqlRefusedError                  SQL_BLOCKED
+    │   └── SqlNotSupportedError             SQL_NOT_SUPPORTED
     ├── JobNotFoundError (LookupError)       JOB_NOT_FOUND
     ├── JobExistsError                       JOB_EXISTS
     ├── RefusedError                         the job's state forbids it; nothing was written
@@ -84,6 +85,7 @@ from spectra.errors.requests import (
     InvalidCursorError,
     InvalidRequestError,
     InvalidSpecError,
+    SqlNotSupportedError,
     SqlRefusedError,
     SqlSyntaxError,
 )
@@ -117,6 +119,7 @@ __all__ = [
     "ResultsExpiredError",
     "ResultsNotReadyError",
     "SpectraError",
+    "SqlNotSupportedError",
     "SqlRefusedError",
     "SqlSyntaxError",
     "TenantBusyError",
