@@ -26,6 +26,8 @@ def shaped(top: exp.Expr, call: exp.Anonymous) -> exp.Expr:
     if order is not None and name not in ("listagg", "percentile_cont", "percentile_disc"):
         raise Refused(f"{name.upper()} is not had WITHIN GROUP", offset_of(call))
     if name in SHAPED:
+        if top.find_ancestor(exp.Pivot) is not None:
+            raise Refused(f"{name.upper()} is not had in PIVOT; aggregate before", offset_of(call))
         return SHAPED[name](call, order, window)
     return _over(window, call.copy())
 
@@ -50,10 +52,10 @@ def _call(name: str, *args: exp.Expr) -> exp.Anonymous:
 
 
 def _avg(call: exp.Anonymous, _: exp.Order | None, window: exp.Window | None) -> exp.Expr:
-    """Of whole numbers a whole one, of decimals one with their places, of floats a float."""
+    """Of whole numbers a whole one, of decimals one cut to their places, of floats a float."""
     total = _over(window, _call("sum", *call.expressions))
     count = _over(window, _call("count", *call.expressions))
-    return fill("cast_to_type(a // b, c)", total, count, total)
+    return fill("_redshift.mean(a, b)", total, count)
 
 
 def _listagg(call: exp.Anonymous, order: exp.Order | None, window: exp.Window | None) -> exp.Expr:

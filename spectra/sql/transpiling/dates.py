@@ -65,7 +65,6 @@ _SPANS: Final[Mapping[str, str]] = {
     "millennium": "to_millennia(CAST(a AS INTEGER))",
     "century": "to_centuries(CAST(a AS INTEGER))",
     "decade": "to_decades(CAST(a AS INTEGER))",
-    "year": "to_years(CAST(a AS INTEGER))",
     "quarter": "to_quarters(CAST(a AS INTEGER))",
     "month": "to_months(CAST(a AS INTEGER))",
     "week": "to_weeks(CAST(a AS INTEGER))",
@@ -147,10 +146,10 @@ def interval(node: exp.Interval) -> exp.Expr:
     while at < len(written):
         found = _QUANTITY.match(written, at)
         if found is None:
-            raise Refused(f"the interval '{written}' cannot be read here", offset_of(node.this))
+            raise Refused(f"the interval '{written}' cannot be read here", offset_of(node))
         unit_of = _UNITS.get(found[2].lower() or "second")
         if unit_of is None:
-            raise Refused(f"{found[2]} is no date part that is had here", offset_of(node.this))
+            raise Refused(f"{found[2].lower()} is no date part that is had here", offset_of(node))
         quantities.append(f"{found[1]} {unit_of}")
         at = found.end()
     return exp.Cast(this=text(" ".join(quantities)), to=exp.DataType.build("interval"))
@@ -181,7 +180,10 @@ def _moment(node: exp.Expr) -> exp.Expr:
 def dateadd(call: exp.Anonymous) -> exp.Expr:
     """DATEADD(part, n, time)."""
     part, n, time = call.expressions
-    return fill(f"b + {_SPANS[_unit(part, _UNITS)]}", n, _moment(time))
+    unit = _unit(part, _UNITS)
+    if unit == "year":  # a year after February 29 is March 1, twelve months after it February 28
+        return fill("_redshift.plus_years(b, a)", n, _moment(time))
+    return fill(f"b + {_SPANS[unit]}", n, _moment(time))
 
 
 def datediff(call: exp.Anonymous) -> exp.Expr:

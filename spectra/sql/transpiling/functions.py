@@ -21,30 +21,30 @@ __all__ = ["KNOWN", "translated"]
 _SAME: Final[Mapping[str, str]] = {
     name: name
     for name in words(
-        "abs acos any_value ascii asin atan atan2 avg bit_and bit_or bool_and bool_or cbrt ceil chr coalesce"
-        " cos cot count cume_dist current_date degrees dense_rank exp first_value floor greatest grouping lag"
-        " last_value lead least left listagg ln lower ltrim max md5 median min mod nth_value ntile"
-        " nullif percent_rank percentile_cont percentile_disc pi power radians random rank"
-        " ratio_to_report repeat replace right round row_number rtrim sha1 sign sin split_part sqrt"
-        " stddev stddev_pop stddev_samp strpos sum tan translate upper var_pop var_samp variance"
+        "abs acos any_value asin atan atan2 avg bit_and bit_or bool_and bool_or cbrt ceil chr coalesce cos"
+        " cot count cume_dist current_date degrees dense_rank exp first_value floor greatest grouping lag"
+        " last_value lead least listagg ln max median min mod nth_value ntile nullif percent_rank"
+        " percentile_cont percentile_disc pi power radians random rank ratio_to_report round row_number"
+        " sign sin sqrt stddev stddev_pop stddev_samp sum tan var_pop var_samp variance"
     )
 } | {
-    "btrim": "trim",
     "ceiling": "ceil",
     "dlog1": "ln",
     "dlog10": "log10",
-    "func_sha1": "sha1",
     "log": "log10",
     "nvl": "coalesce",
     "pow": "power",
-    "replicate": "repeat",
-    "sha": "sha1",
 }
+# What is no text is taken as one.
 _LEN: Final = {1: "length(CAST(a AS VARCHAR))"}
+_REPEAT: Final = {2: "repeat(CAST(a AS VARCHAR), b)"}
+_SHA1: Final = {1: "sha1(CAST(a AS VARCHAR))"}
 _SUBSTR: Final = {2: "_redshift.substring(a, b)", 3: "_redshift.substring(a, b, c)"}
 _CMP: Final = {2: "_redshift.cmp(CAST(a AS TIMESTAMP), CAST(b AS TIMESTAMP))"}
 _TEMPLATES: Final[Mapping[str, Mapping[int, str]]] = {
     "add_months": {2: "_redshift.add_months(a, b)"},
+    "ascii": {1: "ascii(CAST(a AS VARCHAR))"},
+    "btrim": {1: "trim(CAST(a AS VARCHAR))", 2: "trim(CAST(a AS VARCHAR), b)"},
     "bpcharcmp": {2: "_redshift.cmp(rtrim(a), rtrim(b))"},
     "bttext_pattern_cmp": {2: "_redshift.cmp(rtrim(a), rtrim(b))"},
     "char_length": _LEN,
@@ -56,8 +56,9 @@ _TEMPLATES: Final[Mapping[str, Mapping[int, str]]] = {
     "date_cmp_timestamptz": _CMP,
     "date_part_year": {1: "date_part('year', CAST(a AS DATE))"},
     "dexp": {1: "exp(CAST(a AS DOUBLE))"},
+    "func_sha1": _SHA1,
     "getdate": {0: "_redshift.getdate()"},
-    "initcap": {1: "_redshift.initcap(a)"},
+    "initcap": {1: "_redshift.initcap(CAST(a AS VARCHAR))"},
     "interval_cmp": {2: "_redshift.cmp(CAST(a AS INTERVAL), CAST(b AS INTERVAL))"},
     "is_valid_json": {1: "_redshift.json_is(a, 'OBJECT')"},
     "is_valid_json_array": {1: "_redshift.json_is(a, 'ARRAY')"},
@@ -67,14 +68,27 @@ _TEMPLATES: Final[Mapping[str, Mapping[int, str]]] = {
         3: "_redshift.json_nth(a, b, c)",
     },
     "last_day": {1: "last_day(CAST(a AS TIMESTAMP))"},
+    "left": {2: "left(CAST(a AS VARCHAR), b)"},
     "len": _LEN,
     "length": _LEN,
+    "lower": {1: "lower(CAST(a AS VARCHAR))"},
+    "ltrim": {1: "ltrim(CAST(a AS VARCHAR))", 2: "ltrim(CAST(a AS VARCHAR), b)"},
+    "md5": {1: "md5(CAST(a AS VARCHAR))"},
     "lpad": {2: "lpad(CAST(a AS VARCHAR), b, ' ')", 3: "lpad(CAST(a AS VARCHAR), b, c)"},
     "months_between": {2: "_redshift.months_between(a, b)"},
     "next_day": {2: "_redshift.next_day(a, b)"},
     "nvl2": {3: "CASE WHEN a IS NOT NULL THEN b ELSE c END"},
     "octet_length": {1: "strlen(CAST(a AS VARCHAR))"},
+    "repeat": _REPEAT,
+    "replace": {3: "replace(CAST(a AS VARCHAR), b, c)"},
+    "replicate": _REPEAT,
     "reverse": {1: "reverse(CAST(a AS VARCHAR))"},
+    "right": {2: "right(CAST(a AS VARCHAR), b)"},
+    "rtrim": {1: "rtrim(CAST(a AS VARCHAR))", 2: "rtrim(CAST(a AS VARCHAR), b)"},
+    "sha": _SHA1,
+    "sha1": _SHA1,
+    "split_part": {3: "split_part(CAST(a AS VARCHAR), b, c)"},
+    "strpos": {2: "strpos(CAST(a AS VARCHAR), b)"},
     "rpad": {2: "rpad(CAST(a AS VARCHAR), b, ' ')", 3: "rpad(CAST(a AS VARCHAR), b, c)"},
     "strtol": {2: "_redshift.strtol(a, b)"},
     "substr": _SUBSTR,
@@ -88,6 +102,8 @@ _TEMPLATES: Final[Mapping[str, Mapping[int, str]]] = {
     "timestamptz_cmp_date": _CMP,
     "timestamptz_cmp_timestamp": _CMP,
     "to_hex": {1: "lower(hex(a))"},
+    "translate": {3: "translate(CAST(a AS VARCHAR), b, c)"},
+    "upper": {1: "upper(CAST(a AS VARCHAR))"},
 }
 
 

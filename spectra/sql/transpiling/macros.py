@@ -85,6 +85,11 @@ json_length(x, lenient) AS CASE WHEN lenient AND NOT json_valid(x) THEN NULL
     ELSE CAST(json_array_length(x) AS INTEGER) END;
 json_is(x, kind) AS CASE WHEN json_valid(x) THEN json_type(x) = kind WHEN x IS NOT NULL THEN false END;
 
+places(x) AS CAST(nullif(regexp_extract(typeof(x), ',(\d+)', 1), '') AS INTEGER);
+mean(total, count) AS CASE WHEN _redshift.places(total) IS NULL THEN cast_to_type(total // count, total)
+    ELSE cast_to_type(trunc(total // count * (1 + 1e-15), _redshift.places(total)), total) END;
+plus_years(x, n) AS CASE WHEN day(x) = 29 AND day(x + to_years(CAST(n AS INTEGER))) = 28
+    THEN x + to_years(CAST(n AS INTEGER)) + to_days(1) ELSE x + to_years(CAST(n AS INTEGER)) END;
 cmp(x, y) AS CASE WHEN x < y THEN -1 WHEN x > y THEN 1 WHEN x = y THEN 0 END;
 """
 

@@ -90,7 +90,8 @@ def _offset(exc: ParseError, sql: str) -> int | None:
         return None
     # sqlglot counts to the last character of the token.
     start = column - len(error.get("highlight") or " ")
-    return sum(len(text) for text in sql.splitlines(keepends=True)[: line - 1]) + max(start, 0)
+    before = sum(len(text) for text in sql.splitlines(keepends=True)[: line - 1])
+    return before + max(int(start), 0)
 
 
 def _word(name: str) -> Any:
@@ -122,6 +123,11 @@ class _Parser(RedshiftParser):
             if isinstance(node, exp.Func) and "start" not in node.meta:
                 node.update_positions(token)
         return found
+
+    def _parse_interval(self, *args: Any, **options: Any) -> exp.Add | exp.Interval | None:
+        token = self._curr
+        found: exp.Add | exp.Interval | None = super()._parse_interval(*args, **options)
+        return found if found is None else found.update_positions(token)
 
     def _parse_function_args(self, alias: bool = False) -> list[exp.Expr]:  # noqa: FBT002 - sqlglot's
         args: list[exp.Expr] = super()._parse_function_args(alias)

@@ -17,9 +17,11 @@ _CLASS: Final = re.compile(r"\[\^?\]?(?:\[:\w+:\]|[^]])*\]")
 
 
 def like(node: exp.Like | exp.ILike) -> exp.Expr:
-    """A backslash escapes in Redshift, unless ESCAPE names another character."""
+    """What is no text is taken as one; a backslash escapes, unless ESCAPE names another character."""
     pattern = node.expression
-    if isinstance(pattern, exp.Literal) and "\\" not in pattern.name:
+    if not isinstance(node.this, exp.Literal):
+        node.set("this", fill("CAST(a AS VARCHAR)", node.this))
+    if isinstance(node.parent, exp.Escape) or (isinstance(pattern, exp.Literal) and "\\" not in pattern.name):
         return node
     return exp.Escape(this=node.copy(), expression=text("\\"))
 

@@ -148,7 +148,7 @@ def _other(node: exp.Expr) -> exp.Expr:
         case exp.SimilarTo():
             return node if isinstance(node.parent, exp.Escape) else patterns.similar_to(node)
         case exp.Like() | exp.ILike():
-            return node if isinstance(node.parent, exp.Escape) else patterns.like(node)
+            return patterns.like(node)
         case exp.Distinct():
             if node.args.get("on") is not None:
                 raise Refused("DISTINCT ON is not had here", offset_of(node))
