@@ -110,16 +110,23 @@ class Spectra:
         return cls._owning(MemoryJobStore(clock=clock), executor, results, executor, settings, clock, new_id)
 
     @classmethod
-    def embedded(cls, home: str | PathLike[str], *, settings: Settings = _SETTINGS) -> Self:
+    def embedded(
+        cls, home: str | PathLike[str], *, settings: Settings = _SETTINGS, dialect: str | None = None
+    ) -> Self:
         """SQLite, DuckDB and a directory below *home*: one machine, no server, survives ``kill -9``.
 
-        One process at a time can use the warehouse; others can still read jobs and files.
+        One process at a time can use the warehouse; others can still read jobs and files. With *dialect*
+        ``redshift``, or that setting, statements are Redshift's (docs/redshift-on-a-laptop.md).
+
+        Raises:
+            InvalidSettingsError: the dialect is not known.
         """
         from spectra.adapters.embedded import DirectoryResultStore, DuckDBExecutor, SQLiteJobStore
 
         root = Path(home).absolute()
         results = DirectoryResultStore(root / "files", clock=_CLOCK)
-        executor = DuckDBExecutor(root / "warehouse.duckdb", clock=_CLOCK)
+        spoken = (settings.sql_dialect or "duckdb") if dialect is None else dialect
+        executor = DuckDBExecutor(root / "warehouse.duckdb", clock=_CLOCK, dialect=spoken)
         store = SQLiteJobStore(root / "jobs.sqlite3", clock=_CLOCK)
         return cls._owning(store, executor, results, executor, settings, _CLOCK, new_job_id)
 

@@ -10,6 +10,7 @@
     │   ├── SqlRefusedError                  SQL_BLOCKED
     │   ├── RequestTooLargeError             REQUEST_TOO_LARGE
     │   └── CrossOriginError                 CROSS_ORIGIN
+    │   └── SqlNotSupportedError             SQL_NOT_SUPPORTED
     ├── JobNotFoundError (LookupError)       JOB_NOT_FOUND
     ├── JobExistsError                       JOB_EXISTS
     ├── RefusedError                         the job's state forbids it; nothing was written
@@ -89,6 +90,7 @@ from spectra.errors.requests import (
     InvalidRequestError,
     InvalidSpecError,
     RequestTooLargeError,
+    SqlNotSupportedError,
     SqlRefusedError,
     SqlSyntaxError,
 )
@@ -125,6 +127,7 @@ __all__ = [
     "ResultsExpiredError",
     "ResultsNotReadyError",
     "SpectraError",
+    "SqlNotSupportedError",
     "SqlRefusedError",
     "SqlSyntaxError",
     "TenantBusyError",

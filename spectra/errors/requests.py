@@ -10,6 +10,7 @@ __all__ = [
     "InvalidRequestError",
     "InvalidSpecError",
     "RequestTooLargeError",
+    "SqlNotSupportedError",
     "SqlRefusedError",
     "SqlSyntaxError",
 ]
@@ -116,3 +117,21 @@ class CrossOriginError(InvalidRequestError):
     @property
     def details(self) -> dict[str, object]:
         return {"origin": self.origin}
+
+
+@error
+class SqlNotSupportedError(InvalidRequestError):
+    """The SQL may be right in its dialect, and cannot be run by this warehouse, which speaks another."""
+
+    code = "SQL_NOT_SUPPORTED"
+    problem: str
+    line: int | None = None
+    column: int | None = None
+
+    def __str__(self) -> str:
+        where = f" (line {self.line}, column {self.column})" if self.line is not None else ""
+        return f"{self.problem}{where}; write it otherwise, or try it on Redshift"
+
+    @property
+    def details(self) -> dict[str, object]:
+        return {"line": self.line, "column": self.column}

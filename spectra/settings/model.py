@@ -34,6 +34,9 @@ class Settings:
     # ---- where ----------------------------------------------------------------------------------
 
     home: str | None = text(None, about="folder of the embedded adapters; chooses them")
+    sql_dialect: str | None = choice(
+        ("duckdb", "redshift"), about="whose SQL the embedded warehouse is asked in; else DuckDB's"
+    )
     aws_region: str | None = text(None, about="region of table, bucket and Data API; else boto3's own")
     dynamodb_table_name: str = text("spectra-jobs", about="the table of the jobs")
     dynamodb_endpoint: str | None = text(

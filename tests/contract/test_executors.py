@@ -47,6 +47,15 @@ class TestDuckDBExecutor(ExecutorContract, QueryRunnerContract):
             yield LocalHarness(executor, results)
 
 
+class TestDuckDBExecutorInRedshiftsDialect(ExecutorContract, QueryRunnerContract):
+    @pytest.fixture
+    def harness(self, tmp_path):
+        results = DirectoryResultStore(tmp_path / "files")
+        warehouse = tmp_path / "warehouse.duckdb"
+        with results, DuckDBExecutor(warehouse, dialect="redshift") as executor:
+            yield LocalHarness(executor, results)
+
+
 class TestRedshiftExecutor(ExecutorContract, QueryRunnerContract):
     @pytest.fixture
     def harness(self, redshift, local_s3, bucket, prefix):

@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias
 
+from spectra.adapters.embedded.dialects import DIALECTS, install
 from spectra.adapters.embedded.exporter import export
 from spectra.adapters.embedded.failures import WorkError, job_error
 from spectra.adapters.embedded.ledger import Ledger, create
@@ -19,7 +20,13 @@ from spectra.adapters.embedded.queries import Queries
 from spectra.adapters.embedded.warehouse import Warehouse, driver
 from spectra.adapters.embedded.work import Stopped, Work
 from spectra.domain import Category, Compression, Effect, JobError, LoadSpec, Session, Spec
-from spectra.errors import ClosedError, InvalidCursorError, InvalidSpecError, SpectraError
+from spectra.errors import (
+    ClosedError,
+    InvalidCursorError,
+    InvalidSettingsError,
+    InvalidSpecError,
+    SpectraError,
+)
 from spectra.ports import (
     Clock,
     Execution,
@@ -57,6 +64,9 @@ class DuckDBExecutor(Executor, QueryRunner):
     Who may use a table is not DuckDB's to say: it has no users, so `Session` is not applied. Its
     statements have no labels either; the threads carry them.
 
+    With *dialect* ``redshift`` statements are Redshift's, and say what they say there, or are refused
+    (docs/redshift-on-a-laptop.md). What the host runs through `connect` is DuckDB's SQL always.
+
     *fault* is called at ``before-ledger``, ``after-ledger`` (the row is opened), ``before-commit`` and
     ``after-commit`` of every load, for tests that crash there.
     """
@@ -70,13 +80,22 @@ class DuckDBExecutor(Executor, QueryRunner):
         *,
         clock: Clock | None = None,
         threads: int | None = None,
+        dialect: str = "duckdb",
         fault: Callable[[str], None] = _no_fault,
     ) -> None:
+        """Make one for the file at *path*.
+
+        Raises:
+            InvalidSettingsError: the dialect is not one of those that it can take.
+        """
+        if dialect not in DIALECTS:
+            raise InvalidSettingsError("dialect", f"must be {' or '.join(DIALECTS)}, not {dialect!r}")
+        self.dialect = dialect
         self._clock = clock or SystemClock()
-        self._warehouse = Warehouse(path, threads=threads, prepare=create)
+        self._warehouse = Warehouse(path, threads=threads, prepare=self._prepare)
         self._ledger = Ledger(self._warehouse)
         self._loader = Loader(self._warehouse, self._ledger, self._clock, fault)
-        self._queries = Queries(self._warehouse)
+        self._queries = Queries(self._warehouse, dialect)
         self._works: OrderedDict[_Key, tuple[Work, Future[None]]] = OrderedDict()
         self._pool: ThreadPoolExecutor | None = None
         self._lock = threading.Lock()
@@ -195,6 +214,11 @@ class DuckDBExecutor(Executor, QueryRunner):
         self._queries.close()
         self._warehouse.close()
 
+    def _prepare(self, cursor: Cursor, catalog: str) -> None:
+        create(cursor, catalog)
+        if self.dialect != "duckdb":
+            install(cursor)
+
     def _alive(self) -> None:
         if self._closed:
             raise ClosedError("the DuckDB executor")
@@ -227,7 +251,9 @@ class DuckDBExecutor(Executor, QueryRunner):
         try:
             work.check()
             with work.using(self._warehouse.cursor()):
-                return self._loader.load(work) if isinstance(task.spec, LoadSpec) else export(work)
+                if isinstance(task.spec, LoadSpec):
+                    return self._loader.load(work)
+                return export(work, self.dialect)
         except Stopped:
             return self._proved(task) or Execution(status=Status.CANCELLED, handle=task.label)
         except BaseException as exc:

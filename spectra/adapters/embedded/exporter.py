@@ -29,8 +29,8 @@ _BLOCK: Final = 1 << 20
 _PREFIX: Final = "COPY ("
 
 
-def export(work: Work) -> Execution:
-    """Run the task's statement into ``part-00000…`` below its location.
+def export(work: Work, dialect: str) -> Execution:
+    """Run the task's statement, which is in *dialect*, into ``part-00000…`` below its location.
 
     Raises:
         WorkError: the statement is refused or fails; nothing is left behind.
@@ -38,7 +38,7 @@ def export(work: Work) -> Execution:
     """
     spec = work.task.spec
     assert isinstance(spec, ExportSpec)
-    statement = prepare(work.cursor, spec.query, spec.parameters)
+    statement = prepare(work.cursor, spec.query, spec.parameters, dialect)
     columns = statement.columns(work.cursor)
     work.check()
     folder = path_of(work.task.results)

@@ -80,6 +80,7 @@ _WORDING: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
         "Function '{}' does not exist",
     ),
     (re.compile(r'^Schema with name "?(.*?)"? does not exist'), "Schema '{}' does not exist"),
+    (re.compile(r"^(Division by zero)"), "{}"),
 )
 
 

@@ -25,8 +25,9 @@ __all__ = ["Queries"]
 class Queries:
     """Runs small reads on *warehouse*, each on a cursor of its own, and can end those that run."""
 
-    def __init__(self, warehouse: Warehouse) -> None:
+    def __init__(self, warehouse: Warehouse, dialect: str = "duckdb") -> None:
         self._warehouse = warehouse
+        self._dialect = dialect
         self._running: set[_Deadline] = set()
         self._changed = threading.Condition()
         self._closed = False
@@ -44,7 +45,7 @@ class Queries:
         with closing(self._warehouse.cursor()) as cursor, self._warehouse.translated():
             with self._deadline(cursor, query.timeout) as deadline:
                 try:
-                    statement = prepare(cursor, query.sql, query.parameters)
+                    statement = prepare(cursor, query.sql, query.parameters, self._dialect)
                 except WorkError as exc:
                     raise ExecutorError(exc.error) from exc
                 try:

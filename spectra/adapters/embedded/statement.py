@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from spectra.adapters.embedded.dialects import in_duckdb
 from spectra.adapters.embedded.failures import WorkError, job_error, refusal, with_position
 from spectra.domain import Category, Column, JobError, Parameter
 from spectra.errors import InvalidRequestError
@@ -49,18 +50,27 @@ _FUNCTIONS: Final = frozenset(
 # Their views show settings, paths and other tenants' statements.
 _SYSTEM: Final = re.compile(r"(duckdb|pg|pragma|sqlite)_", re.IGNORECASE)
 _LEDGER: Final = "spectra_ledger"
+_NAMED: Final = re.compile(r"^\w+ '(.+?)' does not exist")
 
 
 @attrs.frozen
 class Statement:
-    """A statement that may run: *sql* with its values in it, without the semicolon at its end."""
+    """A statement that may run: *sql* with its values in it, without the semicolon at its end.
+
+    Where it was written in another dialect, *names* has the places of names in what the tenant wrote.
+    """
 
     sql: str
     bound: Bound
+    names: Mapping[str, int] | None = None
 
     def error(self, exc: BaseException, prefix: str) -> JobError:
         """What DuckDB said of `sql` sent after *prefix*, with a position in what the tenant wrote."""
         error = job_error(exc, sql=self.sql, prefix=prefix)
+        if self.names is not None:
+            named = _NAMED.search(error.message)
+            at = None if named is None else self.names.get(named[1].lower())
+            return with_position(error, None if at is None else at + 1)
         position = error.details.get("position")
         if position is None:
             return error
@@ -81,17 +91,24 @@ class Statement:
         return tuple(Column(name, kind) for name, kind, *_ in rows)
 
 
-def prepare(cursor: Cursor, source: str, parameters: Mapping[str, Parameter]) -> Statement:
+def prepare(
+    cursor: Cursor, source: str, parameters: Mapping[str, Parameter], dialect: str = "duckdb"
+) -> Statement:
     """Bind *parameters*, and make sure that the statement does nothing but read tables.
+
+    *source* is in *dialect*; what stands in the `Statement` is DuckDB's SQL.
 
     Raises:
         WorkError: it does not parse, or may not run here.
     """
     try:
-        bound = place(source, parameters, "duckdb")
+        bound = place(source, parameters, dialect)
+        if dialect == "duckdb":
+            statement = Statement(_without_end(bound.text), bound)
+        else:
+            statement = Statement(*in_duckdb(cursor, bound))
     except InvalidRequestError as exc:
         raise WorkError(JobError.of(exc.code, Category.VALIDATION, str(exc), **exc.details)) from exc
-    statement = Statement(_without_end(bound.text), bound)
     row = cursor.execute("SELECT json_serialize_sql(?::VARCHAR)", [statement.sql]).fetchone()
     assert row is not None
     try:
