@@ -55,8 +55,8 @@ _DUCKDB: Final = r"(duckdb|pg|pragma|sqlite)_.*"
 _SQLITE: Final = r"(sqlite|pragma)_.*|dbstat|bytecode|tables_used|fsdir|zipfile|completion"
 # DuckDB goes by the end of a name, also of one with a schema; what its extensions open is among these.
 _FILE: Final = _pattern(
-    r"[/\\]|\.(arrows?|avro|csv|db|ddb|duckdb|fgb|geojson|gpkg|gpx|ipc|jsonl?|kml|lance|ndjson|parquet|shp|"
-    r"sqlite3?|tsv|txt|vortex|xlsx?)([.?#]|$)"
+    r"[/\\]|\.(arrows?|avro|csv|db|duckdb|fgb|geojson|gpkg|gpx|ipc|jsonl?|kml|lance|ndjson|parquet|shp|sqlite3?|"
+    r"tsv|txt|vortex|xlsx?)(\.(br|bz2|gz|lz4|xz|zst))?([?#]|$)"
 )
 
 _CATALOGS: Final = {

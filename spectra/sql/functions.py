@@ -53,7 +53,7 @@ _REDSHIFT: Final = _SYNTAX | _names(
     char_length character_length charindex checksum chr collate concat connect_by_root convert
     convert_timezone cos cot count crc32 cume_dist current_date current_time current_timestamp date
     date_add date_cmp date_cmp_timestamp date_cmp_timestamptz date_diff date_part date_part_year
-    date_trunc dateadd datediff datepart decimal_precision decimal_scale decode degrees dense_rank dexp
+    date_trunc dateadd datediff datepart decimal_precision decimal_scale decode degrees dense_rank dexp difference
     dlog1 dlog10 dropbbox exp factorial farmfingerprint64 first_value float4 float8 floor fnv_hash
     from_hex from_varbyte func_sha1 generate_series geometrytype get_array_length get_byte getbit getdate
     greatest grouping_id h3_boundary h3_center h3_distance h3_fromlonglat h3_frompoint h3_isvalid
@@ -64,7 +64,7 @@ _REDSHIFT: Final = _SYNTAX | _names(
     json_extract_path_text json_parse json_serialize json_serialize_to_varbyte json_size json_typeof
     justify_days justify_hours justify_interval lag last_day last_value lead least left len length level
     listagg ln localtime localtimestamp log lower lower_attribute_names lpad ltrim max md5 median min mod
-    months_between next_day now nth_value ntile numeric nvl nvl2 object object_transform octet_length
+    months_between next_day now nth_value ntile numeric nvl nvl2 object object_transform octet_length octetindex
     percent_rank percentile_cont percentile_disc pi pow power prior quote_ident quote_literal radians
     random rank ratio_to_report regexp_count regexp_instr regexp_replace regexp_substr repeat replace
     replicate reverse right round row_number rpad rtrim sha sha1 sha2 sign sin soundex split_part
@@ -125,7 +125,7 @@ _POSTGRES: Final = _SYNTAX | _names(
 )
 _DUCKDB: Final = _SYNTAX | _names(
     """
-    abs acos acosh age aggregate ago alias any_value apply approx_count_distinct approx_quantile
+    @ abs acos acosh age aggregate ago alias any_value apply approx_count_distinct approx_quantile
     approx_top_k arbitrary arg_max arg_max_null arg_max_nulls_last arg_min arg_min_null arg_min_nulls_last
     argmax argmin array_agg array_aggr array_aggregate array_append array_apply array_cat array_concat
     array_contains array_cosine_distance array_cosine_similarity array_cross_product array_distance
@@ -148,7 +148,7 @@ _DUCKDB: Final = _SYNTAX | _names(
     from_json_strict fsum gamma gcd gen_random_uuid generate_series generate_subscripts geomean
     geometric_mean get_bit get_current_time get_current_timestamp grade_up greatest
     greatest_common_divisor group_concat grouping_id hamming hash hex histogram histogram_exact hour if
-    ifnull instr isfinite isinf isnan isodow isoyear jaccard jaro_similarity jaro_winkler_similarity json
+    ifnull instr invoke isfinite isinf isnan isodow isoyear jaccard jaro_similarity jaro_winkler_similarity json
     json_array json_array_length json_contains json_deep_merge json_exists json_extract json_extract_path
     json_extract_path_text json_extract_string json_group_array json_group_object json_group_structure
     json_insert json_keys json_merge_patch json_merge_patch_diff json_normalize json_object json_pretty

@@ -7,6 +7,7 @@ something else; so what could be read in two ways is refused, whoever is right.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
@@ -21,7 +22,6 @@ _GAP: Final = re.compile(
 )
 _UNUSUAL: Final = re.compile(r"[^\t\n\f\r -~]")
 _QUOTES: Final = "'\"`[$"
-_TAG: Final = re.compile(r"\$(?:[^\W\d]\w*)?\$")
 # A backslash before a quote, unless it is the second of a pair.
 _ESCAPED_QUOTE: Final = re.compile(r"(?<!\\)(?:\\\\)*\\'")
 
@@ -56,8 +56,10 @@ def _in_gap(gap: str, offset: int) -> Iterator[tuple[int, str]]:
 
 
 def _in_word(word: str, offset: int, dialect: str) -> Iterator[tuple[int, str]]:
-    if word.startswith("$") and len(word) > 1 and not _TAG.match(word):
-        yield offset, "the tag of a dollar quote is no name"
+    if word.startswith("$") and len(word) > 1:
+        tag = word[1 : word.index("$", 1)]
+        if tag[:1].isdigit() or not all(map(_in_names, tag)):
+            yield offset, "the tag of a dollar quote is no name"
     elif word.endswith("'"):
         if dialect == "redshift" and (escaped := _ESCAPED_QUOTE.search(word)):
             yield (
@@ -65,11 +67,13 @@ def _in_word(word: str, offset: int, dialect: str) -> Iterator[tuple[int, str]]:
                 "a backslash before a quote is read in two ways; double the backslash",
             )
     elif not word.startswith(tuple(_QUOTES)):
-        bad = next((i for i, char in enumerate(word) if _UNUSUAL.match(char) and not _names(char)), None)
+        bad = next((i for i, char in enumerate(word) if _UNUSUAL.match(char) and not _in_names(char)), None)
         if bad is not None:
             yield offset + bad, "a character outside of quotes is no letter"
 
 
-def _names(char: str) -> bool:
-    """Whether *char* may stand inside of a name without quotes."""
-    return f"a{char}".isidentifier()
+def _in_names(char: str) -> bool:
+    """Whether every reader takes *char* for a part of a name without quotes: no space, however it is called."""
+    if char.isascii():
+        return char.isalnum() or char == "_"
+    return unicodedata.category(char)[0] not in "CZ"

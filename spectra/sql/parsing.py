@@ -65,6 +65,7 @@ def parse(bound: Bound, dialect: str) -> Parsed:
 
     Raises:
         Refusal: a kind of statement that sqlglot does not know, several statements, one nested too deeply.
+        RecursionError: one nested too deeply.
         SqlSyntaxError: it does not parse; with the parser's position.
         NotConfiguredError: sqlglot is here in its compiled form.
     """
@@ -86,8 +87,11 @@ def parse(bound: Bound, dialect: str) -> Parsed:
         statements = parser.parse(tokens, bound.text)
     except ParseError:
         raise parser.failure(bound) from None
-    except RecursionError:
-        raise Refusal("too_deep", "the SQL is nested too deeply") from None
+    except (Refusal, RecursionError, NotConfiguredError):
+        raise
+    except Exception:
+        # sqlglot stumbles over some texts: an index out of range, an attribute of None.
+        raise SqlSyntaxError("it does not parse") from None
     found = [s for s in statements if s is not None and not isinstance(s, exp.Semicolon)]
     if not found:
         raise SqlSyntaxError("there is no statement in it")
@@ -168,7 +172,8 @@ def _watched(dialect: type) -> Any:
             return found
 
         def _parse_lateral(self) -> Any:
-            self.sources.add(self._next.start)
+            if self._curr.token_type is TokenType.LATERAL:
+                self.sources.add(self._next.start)
             return super()._parse_lateral()
 
         def _parse_table_parts(self, *args: Any, **options: Any) -> Any:
