@@ -1,87 +1,75 @@
 """The guard: one statement that only reads, told from sqlglot's tree, never from the text.
 
-It is the second fence. The first is a database user that can only read.
+It allows what it knows, and refuses the rest: kinds of nodes, functions, and with a policy schemas. It is
+the second fence. The first is a database user that can only read.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-import attrs
-
 from spectra.domain import Parameter
-from spectra.errors import SqlRefusedError, SqlSyntaxError
-from spectra.sql.literals import Bound, place
+from spectra.errors import SqlRefusedError
+from spectra.sql.catalogs import catalog
+from spectra.sql.functions import safe, sources
+from spectra.sql.lexing import ambiguous
+from spectra.sql.literals import place
+from spectra.sql.parsing import Call, Parsed, Refusal, parse
+from spectra.sql.policy import SqlPolicy, folded
 
 if TYPE_CHECKING:
     from sqlglot import exp
 
-__all__ = ["SqlPolicy", "check_read"]
+__all__ = ["check_read"]
 
-LEDGER: Final = "spectra_ledger"
-
-# What reads files, settings or other statements, or leaves something behind, in any dialect that we speak.
-_FUNCTIONS: Final = frozenset(
+# What a query is made of, beside functions.
+_SYNTAX: Final = """
+    Add Alias All Any AtIndex AtTimeZone Between BitString BitwiseAnd BitwiseLeftShift BitwiseNot BitwiseOr
+    BitwiseRightShift BitwiseXor Boolean Bracket ByteString CTE Column ColumnDef Comprehension Connect Cube DPipe
+    DataType DataTypeParam Distance Distinct Div Dot EQ Escape Except Fetch Filter From GT GTE Glob Group
+    GroupingSets Having HexString HistoricalData ILike Identifier IgnoreNulls In IntDiv Intersect Interval IntervalSpan Is
+    JSONKeyValue JSONPath JSONPathKey JSONPathRecursive JSONPathRoot JSONPathSelector JSONPathSlice
+    JSONPathSubscript JSONPathUnion JSONPathWildcard Join Kwarg LT LTE Lambda Lateral Like Limit LimitOptions
+    Literal Match Mod Mul NEQ National Nearest Neg Not Null NullSafeEQ NullSafeNEQ Offset Order Ordered Overlaps Paren
+    Pivot PivotAlias PositionalColumn Prior PropertyEQ Qualify RawString RespectNulls Rollup Select SimilarTo
+    Slice Star Sub Subquery Table TableAlias TableSample Tuple UnicodeString Union Values Var Where Window
+    WindowSpec With WithinGroup
+"""
+# Without quotes these begin a statement in DuckDB, which sqlglot reads as a name and an alias.
+_DUCKDB_STATEMENTS: Final = frozenset({"desc", "describe", "show", "summarize"})
+# A cast to one of these looks a name up in the catalog.
+_CATALOG_TYPES: Final = frozenset(
     [
-        "copy_from",
-        "current_query",
-        "current_setting",
-        "currval",
-        "edit",
-        "fts3_tokenizer",
-        "getenv",
-        "getvariable",
-        "glob",
-        "load_extension",
-        "nextval",
-        "parquet_scan",
-        "pg_cancel_backend",
-        "pg_notify",
-        "pg_reload_conf",
-        "pg_rotate_logfile",
-        "pg_sleep",
-        "pg_terminate_backend",
-        "query",
-        "query_table",
-        "query_to_xml",
-        "readfile",
-        "set_config",
-        "setseed",
-        "setval",
-        "sniff_csv",
-        "st_read",
-        "txid_current",
-        "which_secret",
-        "write_log",
-        "writefile",
+        "regclass",
+        "regcollation",
+        "regconfig",
+        "regdictionary",
+        "regnamespace",
+        "regoper",
+        "regoperator",
+        "regproc",
+        "regprocedure",
+        "regrole",
+        "regtype",
     ]
 )
-_PREFIXES: Final = (
-    "dblink",
-    "json_deserialize",
-    "json_execute",
-    "json_serialize",
-    "lo_",
-    "parquet_",
-    "pg_advisory",
-    "pg_ls",
-    "pg_read",
-    "pragma_",
-    "read_",
+# Functions without parentheses, where sqlglot reads a column.
+_SESSION: Final = frozenset(
+    [
+        "current_aws_account",
+        "current_catalog",
+        "current_namespace",
+        "current_role",
+        "current_schema",
+        "current_user",
+        "current_user_id",
+        "session_user",
+        "system_user",
+        "user",
+    ]
 )
-# Of an honest statement the parser looks at each token some times over. Where it tries two readings at
-# every level of a nesting, it looks twice as often for each level more.
-_LOOKS_PER_TOKEN: Final = 40
-_LOOKS: Final = 10_000
-
-
-@attrs.frozen(kw_only=True)
-class SqlPolicy:
-    """What tenants' statements may be: at most *max_length* characters."""
-
-    max_length: int = attrs.field(default=100 * 1024, validator=attrs.validators.ge(1))
 
 
 def check_read(
@@ -91,124 +79,204 @@ def check_read(
     dialect: str,
     policy: SqlPolicy,
 ) -> None:
-    """Make sure that *sql*, with its *parameters*, is one statement that does nothing but read.
+    """Make sure that *sql*, with its *parameters*, is one statement that does nothing but read what it may.
 
     Raises:
         SqlSyntaxError: it does not parse; with the parser's position.
-        SqlRefusedError: it parses, and does more than read.
+        SqlRefusedError: it parses, and is not allowed; with a stable reason, and the position where there is one.
         InvalidSpecError: the parameters are not those of the statement.
+        NotConfiguredError: sqlglot is here in its compiled form.
     """
     if len(sql) > policy.max_length:
         raise SqlRefusedError("too_long", f"the SQL has more than {policy.max_length:,} characters")
     bound = place(sql, parameters or {}, dialect)
     try:
-        _check_tree(_parse(bound, dialect))
+        parsed = parse(bound, dialect)
+        _Check(parsed, dialect, policy).run()
+        if (found := ambiguous(bound.text, parsed.tokens, dialect)) is not None:
+            raise Refusal("ambiguous", found[1], found[0])
     except RecursionError:
         raise SqlRefusedError("too_deep", "the SQL is nested too deeply") from None
+    except Refusal as refusal:
+        line, column = (None, None) if refusal.offset is None else bound.position(refusal.offset)
+        raise SqlRefusedError(refusal.reason, refusal.problem, line, column) from None
 
 
-def _parse(bound: Bound, dialect: str) -> exp.Expr:
-    from sqlglot import Dialect, exp
-    from sqlglot.errors import ParseError, TokenError
+class _Check:
+    """One look at one statement."""
 
-    spoken = Dialect.get_or_raise(dialect)
-    try:
-        tokens = spoken.tokenize(bound.text)
-    except TokenError:
-        raise SqlSyntaxError("a quote or a comment is not closed") from None
-    try:
-        parser = _parser(type(spoken))(dialect=spoken)
-        parser.looks_left = _LOOKS + _LOOKS_PER_TOKEN * len(tokens)
-        statements = parser.parse(tokens, bound.text)
-    except ParseError as exc:
-        raise _syntax_error(exc, bound) from None
-    found = [s for s in statements if s is not None and not isinstance(s, exp.Semicolon)]
-    if not found:
-        raise SqlSyntaxError("there is no statement in it")
-    if len(found) > 1:
-        raise SqlRefusedError("statements", f"there are {len(found)} statements")
-    statement: exp.Expr = found[0]
-    return statement
+    def __init__(self, parsed: Parsed, dialect: str, policy: SqlPolicy) -> None:
+        self._parsed = parsed
+        self._dialect = dialect
+        self._policy = policy
+        self._catalog = catalog(dialect)
+
+    def run(self) -> None:
+        from sqlglot import exp
+
+        root = self._parsed.tree
+        if not isinstance(root, exp.Query | exp.Values):
+            _refuse("statement", "this is not a SELECT", root)
+        known = _known()
+        judged: set[int | None] = set()
+        for node in root.walk():
+            kind = type(node)
+            if kind not in known and not isinstance(node, exp.Func):
+                self._unknown(node)
+            elif isinstance(node, exp.Table):
+                judged.add(self._table(node))
+            elif isinstance(node, exp.Column):
+                self._column(node)
+            elif isinstance(node, exp.DataType):
+                self._type(node)
+            elif isinstance(node, exp.CTE | exp.Subquery):
+                self._inner(node)
+            elif (
+                isinstance(node, exp.In) and self._dialect == "sqlite" and node.args.get("field") is not None
+            ):
+                self._in_table(node.args["field"])
+        for offset, table in self._parsed.tables.items():
+            # What the parser read as a table, and then made something else of.
+            if offset not in judged:
+                self._name(table.parts, shadowed=False)
+        for call in self._parsed.calls.values():
+            self._call(call)
+
+    def _unknown(self, node: exp.Expr) -> NoReturn:
+        from sqlglot import exp
+
+        match node:
+            case exp.DML() | exp.DDL() | exp.Command():
+                _refuse("statement", f"{_words(node)} is not allowed", node)
+            case exp.Into():
+                _refuse("select_into", "SELECT INTO makes a table", node)
+            case exp.Lock():
+                _refuse("lock", "FOR UPDATE and FOR SHARE lock rows", node)
+            case exp.Placeholder() | exp.Parameter() | exp.SessionParameter():
+                _refuse("placeholder", "parameters are written as :name", node)
+            case exp.ObjectIdentifier() | exp.PseudoType():
+                _refuse("type", f"the type {node.name.lower()} is not allowed", node)
+            case _:
+                _refuse("syntax", f"{_words(node)} is not known to be safe", node)
+
+    def _inner(self, node: exp.CTE | exp.Subquery) -> None:
+        from sqlglot import exp
+
+        inner = node.this
+        tables = isinstance(node, exp.Subquery) and isinstance(inner, exp.Table)
+        if not tables and not isinstance(inner, exp.Query | exp.Values):
+            _refuse("statement", f"{_words(inner)} is not allowed", inner)
+
+    def _type(self, node: exp.DataType) -> None:
+        kind = str(node.args.get("kind") or "").lower()
+        if kind in _CATALOG_TYPES:
+            _refuse("type", f"the type {kind} is not allowed", node)
+
+    def _column(self, node: exp.Column) -> None:
+        if len(node.parts) > 1 or node.this.args.get("quoted"):
+            return
+        name = node.name.lower()
+        if self._dialect in ("redshift", "postgres") and name in _SESSION:
+            _refuse("function", f"the function {name} is not allowed", node)
+        self._word(name, node)
+
+    def _word(self, name: str, node: exp.Expr) -> None:
+        if self._dialect == "duckdb" and name in _DUCKDB_STATEMENTS:
+            _refuse("statement", f"{name.upper()} is not allowed", node)
+
+    def _table(self, node: exp.Table) -> int | None:
+        """Judge the table, and say where its name begins."""
+        parts = node.parts
+        if not parts:
+            return None
+        if len(parts) == 1 and not parts[0].args.get("quoted"):
+            self._word(parts[0].name.lower(), node)
+        self._name(parts, shadowed=_shadowed(node, parts, self._dialect))
+        return parts[0].meta.get("start")
+
+    def _in_table(self, field: exp.Expr) -> None:
+        """SQLite's ``x IN t``, which sqlglot reads as a column."""
+        from sqlglot import exp
+
+        if isinstance(field, exp.Column):
+            self._name(field.parts, shadowed=_shadowed(field, field.parts, self._dialect))
+
+    def _name(self, parts: list[exp.Expr], *, shadowed: bool) -> None:
+        from sqlglot import exp
+
+        if shadowed or not all(isinstance(part, exp.Identifier) for part in parts):
+            return  # a CTE, or a function, which is judged as one
+        path = folded(((part.name, bool(part.args.get("quoted"))) for part in parts), self._dialect)
+        if (found := self._catalog.refuses(path)) is not None:
+            _refuse(*found, parts[0])
+        if not self._policy.reads(path, self._dialect):
+            wanted = "name its schema" if len(path) == 1 else "its schema is not among those that may be read"
+            _refuse("schema", f"the table {'.'.join(path)} may not be read: {wanted}", parts[0])
+
+    def _call(self, call: Call) -> None:
+        path = folded(call.path, self._dialect)
+        # In DuckDB the name before a dot may be a value's, whose method this is.
+        own = len(path) == 1 or self._dialect == "duckdb" or path[:-1] == ("pg_catalog",)
+        allowed = sources(self._dialect) if call.source else safe(self._dialect)
+        if not (own and path[-1] in allowed) and not self._policy.calls(path, self._dialect):
+            _refuse("function", f"the function {path[-1]} is not allowed", call.offset)
+
+
+def _shadowed(node: exp.Expr, parts: list[exp.Expr], dialect: str) -> bool:
+    """Whether the name of a table is that of a CTE which is in scope at *node*."""
+    from sqlglot import exp
+
+    if len(parts) != 1 or not isinstance(parts[0], exp.Identifier):
+        return False
+    name = _key(parts[0], dialect)
+    return any(_key(cte.args["alias"].this, dialect) == name for cte in _in_scope(node))
+
+
+def _key(identifier: exp.Expr, dialect: str) -> tuple[str, ...]:
+    return folded([(identifier.name, bool(identifier.args.get("quoted")))], dialect)
+
+
+def _in_scope(node: exp.Expr) -> Iterator[exp.Expr]:
+    """The CTEs that *node* could name. Within a list, each sees those before it; itself, if it is recursive."""
+    from sqlglot import exp
+
+    child: exp.Expr = node
+    while (parent := child.parent) is not None:
+        if isinstance(parent, exp.With):
+            for cte in parent.expressions:
+                if cte is child:
+                    if cte.meta.get("recursive"):
+                        yield cte
+                    break
+                yield cte
+        elif (found := parent.args.get("with_")) is not None and found is not child:
+            yield from found.expressions
+        child = parent
 
 
 @functools.cache
-def _parser(dialect: type) -> Any:
-    base: Any = dialect.parser_class  # type: ignore[attr-defined]
-
-    class Strict(base):  # type: ignore[misc]
-        """Refuses what sqlglot does not know, instead of logging it and passing it on unparsed.
-
-        It also gives up, which sqlglot does not, where trying one reading after the other would go on
-        for minutes: a hundred characters are enough for that.
-        """
-
-        looks_left = 0
-
-        def _warn_unsupported(self) -> None:
-            _refuse("statement", "this kind of statement is not allowed")
-
-        def _advance(self, times: int = 1) -> None:
-            self.looks_left -= 1
-            if self.looks_left < 0:
-                _refuse("too_deep", "the SQL is nested too deeply")
-            super()._advance(times)
-
-    return Strict
-
-
-def _check_tree(root: exp.Expr) -> None:
+def _known() -> frozenset[type]:
     from sqlglot import exp
 
-    if not isinstance(root, exp.Query | exp.Values):
-        _refuse("statement", "this is not a SELECT")
-    for node in root.walk():
-        match node:
-            case exp.DML() | exp.DDL() | exp.Command():
-                _refuse("statement", f"{_words(node)} is not allowed")
-            case exp.CTE() if not isinstance(node.this, exp.Query | exp.Values | exp.Table):
-                _refuse("statement", f"{_words(node.this)} is not allowed")
-            case exp.Into():
-                _refuse("select_into", "SELECT INTO makes a table")
-            case exp.Lock():
-                _refuse("lock", "FOR UPDATE and FOR SHARE lock rows")
-            case exp.Placeholder() | exp.Parameter() | exp.SessionParameter():
-                _refuse("placeholder", "parameters are written as :name")
-            case exp.Table() if node.name.lower() == LEDGER:
-                _refuse("ledger", "the ledger is not for tenants")
-            case exp.Func():
-                _check_function(node)
-            case _:
-                pass
+    return frozenset(getattr(exp, name) for name in _SYNTAX.split())
 
 
-def _check_function(node: exp.Func) -> None:
-    from sqlglot import exp
-
-    names = [node.name] if isinstance(node, exp.Anonymous) else node.sql_names()
-    for name in map(str.lower, names):
-        if name in _FUNCTIONS or name.startswith(_PREFIXES):
-            _refuse("function", f"the function {name} is not allowed")
-
-
-def _words(node: exp.Expr) -> str:
+def _words(node: Any) -> str:
     """``TruncateTable`` as ``TRUNCATE TABLE``."""
     name = type(node).__name__
     return "".join(f" {c}" if c.isupper() and i else c for i, c in enumerate(name)).upper()
 
 
-def _refuse(reason: str, problem: str) -> NoReturn:
-    raise SqlRefusedError(reason, problem)
+def _refuse(reason: str, problem: str, where: exp.Expr | int | None) -> NoReturn:
+    raise Refusal(reason, problem, where if where is None or isinstance(where, int) else _offset(where))
 
 
-def _syntax_error(exc: Any, bound: Bound) -> SqlSyntaxError:
-    error = exc.errors[0] if exc.errors else {}
-    line, column = error.get("line"), error.get("col")
-    if not line or not column:
-        return SqlSyntaxError("it does not parse")
-    missing = str(error.get("description", "")).startswith("Required keyword")
-    problem = "something is missing after this" if missing else "this was not expected here"
-    # sqlglot counts to the last character of the token.
-    start = column - len(error.get("highlight") or " ")
-    offset = sum(len(text) for text in bound.text.splitlines(keepends=True)[: line - 1]) + max(start, 0)
-    source = bound.source[: bound.origin(offset)]
-    return SqlSyntaxError(problem, source.count("\n") + 1, len(source) - source.rfind("\n"))
+def _offset(node: exp.Expr) -> int | None:
+    """Where *node* begins, or else what it stands in."""
+    place: exp.Expr | None = node
+    while place is not None:
+        starts = [found.meta["start"] for found in place.walk() if "start" in found.meta]
+        if starts:
+            return int(min(starts))
+        place = place.parent
+    return None

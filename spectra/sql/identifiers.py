@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from spectra.errors import InvalidSpecError
 
-__all__ = ["parts", "quote", "table"]
+__all__ = ["parts", "pieces", "quote", "table"]
 
 
 def quote(name: str) -> str:
@@ -20,10 +20,20 @@ def parts(name: str) -> tuple[str, ...]:
     Raises:
         InvalidSpecError: an empty part, an open quote, or more than three parts.
     """
-    found: list[str] = []
+    return tuple(part for part, _ in pieces(name))
+
+
+def pieces(name: str) -> tuple[tuple[str, bool], ...]:
+    """The `parts` of a name, and whether each is quoted.
+
+    Raises:
+        InvalidSpecError: as `parts`.
+    """
+    found: list[tuple[str, bool]] = []
     at = 0
     while True:
-        if name.startswith('"', at):
+        quoted = name.startswith('"', at)
+        if quoted:
             part, at = _quoted(name, at + 1)
         else:
             end = name.find(".", at)
@@ -33,7 +43,7 @@ def parts(name: str) -> tuple[str, ...]:
                 raise InvalidSpecError("object", "has a quote inside a name; quote the whole part")
         if not part.strip():
             raise InvalidSpecError("object", "has an empty part")
-        found.append(part)
+        found.append((part, quoted))
         if at == len(name):
             break
         if name[at] != ".":

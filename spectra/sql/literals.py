@@ -36,6 +36,11 @@ class Bound:
             shift = end - text_end
         return min(offset + shift, len(self.source))
 
+    def position(self, offset: int) -> tuple[int, int]:
+        """Line and column in `source` of the character at *offset* of `text`, both from 1."""
+        before = self.source[: self.origin(offset)]
+        return before.count("\n") + 1, len(before) - before.rfind("\n")
+
 
 def bind(sql: str, parameters: Mapping[str, Parameter], dialect: str) -> str:
     """Put *parameters* into the places ``:name`` of *sql*; see `place`."""
