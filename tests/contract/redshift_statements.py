@@ -26,9 +26,7 @@ insert into orders values
   (6, 56, 58749.59, '1992-02-21', '4-NOT SPECIFIED'), (7, 40, 252004.18, '1996-01-10', '2-HIGH');
 """
 
-_integers = st.sampled_from(
-    ["l.orderkey", "l.partkey", "l.quantity", "7", "(-3)"]
-)
+_integers = st.sampled_from(["l.orderkey", "l.partkey", "l.quantity", "7", "(-3)"])
 _decimals = st.sampled_from(["l.price", "l.discount", "1.50"])
 _texts = st.sampled_from(["l.flag", "l.remark", "'N'", "'Furious'"])
 _dates = st.sampled_from(["l.shipdate", "date '1996-01-29'", "cast(l.receipt as date)"])

@@ -89,7 +89,7 @@ def translated(sql: str) -> str:
         ("select to_char(d, 'DDth') from t", 19, "th"),
         ("select to_char(d, s) from t", 19, "written out"),
         ("select to_date(s, 'IW') from t", 19, "IW"),
-        ("select trunc(max(d)) from t", 8, "TRUNC of an aggregate"),
+        ("select trunc(median(d)) from t", 8, "TRUNC of an aggregate"),
         ("select len('a', 2)", 8, "LEN"),
         ("select dateadd(day, 1)", 8, "DATEADD"),
         ("select decode(i, 1) from t", 8, "DECODE"),

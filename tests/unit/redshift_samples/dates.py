@@ -186,6 +186,16 @@ DATES = [
     one("r_TRUNC_date", "trunc(timestamp '2011-07-21 10:32:38.248109')", D(2011, 7, 21)),
     Sample(
         "r_TRUNC_date",
+        "select trunc(max(saletime)), trunc((min(distinct saletime))), trunc(avg(salesid)) from sales",
+        [(D(2008, 8, 24), D(2008, 2, 18), 221)],
+    ),
+    Sample(
+        "r_TRUNC_date",
+        "select trunc(lag(saletime) ignore nulls over (order by salesid)) from sales order by 1 limit 1",
+        [(D(2008, 2, 18),)],
+    ),
+    Sample(
+        "r_TRUNC_date",
         "select trunc(saletime), count(*) from sales where salesid < 3 group by trunc(saletime) order by 1",
         [(D(2008, 2, 18), 1), (D(2008, 6, 6), 1)],
         "trunc count",
