@@ -143,6 +143,8 @@ def literal(value: str) -> str:
 def interval(node: exp.Interval) -> exp.Expr:
     """``INTERVAL '1w, 3 hours'``, as DuckDB reads it; a number without a unit is one of seconds."""
     unit = node.unit
+    if unit is not None and not isinstance(unit, exp.Var):
+        raise Refused("an interval from one part to another is not had here", offset_of(node))
     written = _written(node.this, "an interval") + (f" {unit.name}" if unit is not None else "")
     at, quantities = 0, []
     while at < len(written):

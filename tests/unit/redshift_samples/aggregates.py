@@ -94,6 +94,12 @@ AGGREGATES = [
 
 WINDOWS = [
     Sample(
+        "r_Window_function_synopsis",
+        "select distinct avg(qty) over (partition by date_trunc('year', dateid)), rank() over"
+        " (order by datediff(day, dateid, '2004-12-31') / 366) from winsales order by 1",
+        [(16, 9), (20, 1)],
+    ),
+    Sample(
         "r_WF_AVG",
         "select salesid, avg(qty) over (order by dateid, salesid rows unbounded preceding) from winsales order by dateid, salesid",
         [
