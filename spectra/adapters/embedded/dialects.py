@@ -21,7 +21,7 @@ def install(cursor: Cursor) -> None:
     from spectra.sql.transpiling import CATALOG, MACROS
 
     cursor.execute("SET GLOBAL TimeZone = 'UTC'")
-    cursor.execute(f"ATTACH ':memory:' AS {CATALOG}")
+    cursor.execute(f"ATTACH IF NOT EXISTS ':memory:' AS {CATALOG}")
     for macro in MACROS:
         cursor.execute(macro)
 

@@ -28,8 +28,11 @@ def shaped(top: exp.Expr, call: exp.Anonymous) -> exp.Expr:
     if name in SHAPED:
         if top.find_ancestor(exp.Pivot) is not None:
             raise Refused(f"{name.upper()} is not had in PIVOT; aggregate before", offset_of(call))
-        return SHAPED[name](call, order, window)
-    return _over(window, call.copy())
+        try:
+            return SHAPED[name](call, order, window)
+        except (IndexError, ValueError):
+            raise Refused(f"{name.upper()} is not had with these arguments", offset_of(call)) from None
+    return top if top is call else _over(window, call.copy())
 
 
 def _around(top: exp.Expr) -> list[exp.Expr]:
@@ -53,8 +56,8 @@ def _call(name: str, *args: exp.Expr) -> exp.Anonymous:
 
 def _avg(call: exp.Anonymous, _: exp.Order | None, window: exp.Window | None) -> exp.Expr:
     """Of whole numbers a whole one, of decimals one cut to their places, of floats a float."""
-    total = _over(window, _call("sum", *call.expressions))
-    count = _over(window, _call("count", *call.expressions))
+    (value,) = call.expressions
+    total, count = (_over(window, _call(name, value)) for name in ("sum", "count"))
     return fill("_redshift.mean(a, b)", total, count)
 
 

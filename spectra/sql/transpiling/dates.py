@@ -9,8 +9,8 @@ from typing import Final
 from sqlglot import exp
 
 from spectra.sql.transpiling.formats import parsing, printing
-from spectra.sql.transpiling.parser import Refused, offset_of
-from spectra.sql.transpiling.templates import fill, text
+from spectra.sql.transpiling.parser import Refused, call_within, offset_of
+from spectra.sql.transpiling.templates import fill, text, words
 from spectra.sql.transpiling.types import Given, given, has_aggregate
 
 __all__ = [
@@ -106,6 +106,8 @@ _ABBREVIATIONS: Final[Mapping[str, int]] = {
     "AEST": 10,
     "AEDT": 11,
 }
+# The last day of all is the day of the last time of all.
+_COMMUTING: Final = words("any_value first_value lag last_value lead max min")
 _QUANTITY: Final = re.compile(r"\s*([+-]?\d*\.?\d+)\s*([A-Za-z]*)\s*,?")
 _DATE: Final = re.compile(r"\s*(?:(\d{4})(\d\d)(\d\d)|(\d{1,2})[/-](\d{1,2})[/-](\d{4}))(?=$|\s|T)")
 
@@ -141,6 +143,8 @@ def literal(value: str) -> str:
 def interval(node: exp.Interval) -> exp.Expr:
     """``INTERVAL '1w, 3 hours'``, as DuckDB reads it; a number without a unit is one of seconds."""
     unit = node.unit
+    if unit is not None and not isinstance(unit, exp.Var):
+        raise Refused("an interval from one part to another is not had here", offset_of(node))
     written = _written(node.this, "an interval") + (f" {unit.name}" if unit is not None else "")
     at, quantities = 0, []
     while at < len(written):
@@ -258,12 +262,24 @@ def to_timestamp(call: exp.Anonymous) -> exp.Expr:
 
 def trunc(call: exp.Anonymous) -> exp.Expr:
     """TRUNC(number[, places]), or TRUNC(time), which is a date."""
-    value, *places = call.expressions
-    if places:
-        return fill("trunc(a, b)", value, places[0])
-    if given(value) is None and has_aggregate(value):
-        # DuckDB chooses macros by the types of arguments, which it does not yet know of these.
+    value: exp.Expr = call.expressions[0]
+    if len(call.expressions) > 1:
+        return fill("trunc(a, b)", *call.expressions)
+    match given(value):
+        case Given.TIME:
+            return fill("CAST(a AS DATE)", _moment(value))
+        case Given.NUMBER:
+            return fill("trunc(a)", value)
+    # DuckDB chooses macros by the types of their arguments, which it does not know yet of aggregates.
+    within = call_within(value.unnest())
+    if within is not None and within.name in _COMMUTING:
+        argument = within.expressions[0]
+        while isinstance(argument, exp.IgnoreNulls | exp.RespectNulls | exp.Distinct):
+            argument = argument.expressions[0] if isinstance(argument, exp.Distinct) else argument.this
+        if not has_aggregate(argument):
+            argument.replace(fill("_redshift.trunc(a)", argument))
+            return value
+    if has_aggregate(value):
         problem = "TRUNC of an aggregate is not had here; CAST it to TIMESTAMP or DECIMAL first"
         raise Refused(problem, offset_of(call))
-    template = {Given.TIME: "CAST(a AS DATE)", Given.NUMBER: "trunc(a)", None: "_redshift.trunc(a)"}
-    return fill(template[given(value)], _moment(value))
+    return fill("_redshift.trunc(a)", value)

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NoReturn
 
 from sqlglot import exp
 from sqlglot.dialects.duckdb import DuckDB
-from sqlglot.errors import ErrorLevel
+from sqlglot.errors import ErrorLevel, SqlglotError
 from sqlglot.generators.duckdb import DuckDBGenerator
 
 from spectra.sql.transpiling.parser import Refused, offset_of
@@ -45,14 +45,12 @@ class _Generator(DuckDBGenerator):
         self._path.append(expression)
         try:
             return super().sql(expression, key, comment)
-        except ValueError as exc:  # a kind of node that the dialect does not have
-            if isinstance(exc, Refused):
-                raise
-            self.unsupported(str(exc))
+        except (ValueError, SqlglotError):  # a kind of node that the dialect does not have
+            self.unsupported("this has no counterpart here")
         finally:
             self._path.pop()
 
     def unsupported(self, message: str) -> NoReturn:
         offsets = (offset_of(node) for node in reversed(self._path))
         offset = next((one for one in offsets if one is not None), None)
-        raise Refused(f"{message.rstrip('.')}", offset)
+        raise Refused(message.rstrip("."), offset)

@@ -6,10 +6,9 @@ written to its file.
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
-__all__ = ["CATALOG", "MACROS", "NAMES"]
+__all__ = ["CATALOG", "MACROS"]
 
 CATALOG: Final = "_redshift"
 
@@ -95,7 +94,5 @@ cmp(x, y) AS CASE WHEN x < y THEN -1 WHEN x > y THEN 1 WHEN x = y THEN 0 END;
 
 _DEFINITIONS: Final = [one.strip(" ;\n") for text in (_DATES, _TEXTS) for one in text.split(";\n")]
 
-MACROS: Final = tuple(f"CREATE MACRO {CATALOG}.{one}" for one in _DEFINITIONS if one)
+MACROS: Final = tuple(f"CREATE MACRO IF NOT EXISTS {CATALOG}.{one}" for one in _DEFINITIONS if one)
 """Statements that make them, once a database of the name `CATALOG` is attached."""
-
-NAMES: Final = frozenset(re.findall(rf"CREATE MACRO {CATALOG}\.(\w+)", "\n".join(MACROS)))

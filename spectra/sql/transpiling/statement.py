@@ -102,7 +102,8 @@ def _translate(tree: exp.Expr) -> list[tuple[str, int]]:
     """Change *tree* into one of DuckDB, from its leaves to its root; the calls that are not Redshift's own."""
     strangers: list[tuple[str, int]] = []
     for node in reversed(list(tree.dfs())):
-        if node.arg_key == "this" and isinstance(node.parent, AROUND):
+        around = isinstance(node.parent, AROUND) and node.arg_key == "this"
+        if around and isinstance(node, (exp.Anonymous, *AROUND)):
             continue  # together with what stands around it
         call = call_within(node)
         if call is None:
@@ -139,6 +140,8 @@ def _other(node: exp.Expr) -> exp.Expr:
             node.set("zone", dates.zone(node.args["zone"]))
         case exp.Substring():
             rest = [node.args[key] for key in ("start", "length") if node.args.get(key) is not None]
+            if not rest:
+                raise Refused("SUBSTRING takes a text and where to begin", offset_of(node))
             return fill(f"_redshift.substring({', '.join('abc'[: len(rest) + 1])})", node.this, *rest)
         case exp.StrPosition():
             return fill("strpos(CAST(a AS VARCHAR), b)", node.this, node.args["substr"])
@@ -156,9 +159,22 @@ def _other(node: exp.Expr) -> exp.Expr:
             raise Unwanted("this does more than read", offset_of(node))
         case exp.Into():
             raise Unwanted("SELECT INTO makes a table", offset_of(node))
+        case exp.Pivot() if node.args.get("unpivot") and not node.args.get("fields"):
+            raise Refused("UNPIVOT of an object is not had here", offset_of(node))
         case exp.Select():
-            return eliminate_join_marks(node)
+            return _without_join_marks(node)
         case _:
             if type(node) in _NOT_HAD:
                 raise Refused(f"{_NOT_HAD[type(node)]} is not had here", offset_of(node))
     return node
+
+
+def _without_join_marks(select: exp.Select) -> exp.Expr:
+    """The joins that ``(+)`` means."""
+    marked = [one for one in select.find_all(exp.Column) if one.args.get("join_mark")]
+    if not marked:
+        return select
+    try:
+        return eliminate_join_marks(select)
+    except Exception:  # of many kinds; its assertions among them
+        raise Refused("(+) is not had in such a condition", offset_of(marked[0])) from None

@@ -50,9 +50,12 @@ _GIVE_TIMES: Final = words(
     "add_months convert_timezone current_date date_trunc dateadd getdate last_day next_day sysdate to_date"
     " to_timestamp"
 )
-_GIVE_NUMBERS: Final = words("avg count len length sum")
+_GIVE_NUMBERS: Final = words(
+    "avg count cume_dist dense_rank ntile percent_rank rank ratio_to_report row_number stddev stddev_pop"
+    " stddev_samp sum var_pop var_samp variance"
+)
 _GIVE_THEIR_FIRST: Final = words("any_value coalesce first_value lag last_value lead max min nvl")
-_AGGREGATES: Final = words("any_value max median min quantile_cont quantile_disc sum")
+_AGGREGATES: Final = words("any_value bit_and bit_or max median min quantile_cont quantile_disc sum")
 
 
 class Given(Enum):
