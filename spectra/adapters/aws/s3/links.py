@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import json
 import math
+import re
 from bisect import bisect_left
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import quote
 
 from spectra.errors import BackendError
 from spectra.ports.clock import SystemClock
@@ -18,6 +19,7 @@ from spectra.ports.result_store import Link, UploadTarget
 __all__ = ["get", "post", "put"]
 
 _LONGEST: Final = 7 * 24 * 3600
+_SIGNED: Final = re.compile(r"[?&]X-Amz-(Date|Expires)=(\w+)")
 _T = TypeVar("_T")
 
 
@@ -68,9 +70,9 @@ def _signed(
     # The server judges by real time, and the signature is made by the machine's: no other clock counts.
     now = SystemClock().now()
     until = min(expires_at, now + timedelta(seconds=_life(client)))
-    seconds = min(max(math.floor((until - now).total_seconds()) + 1, 1), _LONGEST)
+    # The signature's own clock stands at whole seconds, and may have moved on by one.
+    seconds = min(max(math.floor((until - now.replace(microsecond=0)).total_seconds()), 1), _LONGEST)
     while True:
-        # The signature's own clock stands at whole seconds, and may have moved on by one.
         made = sign(seconds)
         ends = end(made)
         if ends <= until or seconds <= 0:
@@ -93,18 +95,17 @@ def _life(client: Any) -> int:
 
 
 def _end(url: str) -> datetime:
-    said = parse_qs(urlsplit(url).query)
-    if "X-Amz-Date" not in said:
+    said = dict(_SIGNED.findall(url))
+    if "Date" not in said:
         raise _old_signature()
-    begun = datetime.strptime(said["X-Amz-Date"][0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-    return begun + timedelta(seconds=int(said["X-Amz-Expires"][0]))
+    return datetime.fromisoformat(said["Date"]) + timedelta(seconds=int(said["Expires"]))
 
 
 def _policy_end(fields: dict[str, str]) -> datetime:
     if "x-amz-date" not in fields:
         raise _old_signature()
     policy = json.loads(base64.b64decode(fields["policy"]))
-    return datetime.strptime(policy["expiration"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    return datetime.fromisoformat(policy["expiration"])
 
 
 def _old_signature() -> BackendError:
