@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import random
 import statistics
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from benchmarks.bare import Recorder, timed
 from spectra.adapters.aws.dynamodb import DynamoDBJobStore
 from spectra.adapters.aws.dynamodb.table import create_table
 from spectra.domain import Counts, ExportSpec, Job, Retention
@@ -25,24 +25,6 @@ ROUNDS = 400
 QUERY = ("select " + ", ".join(f"s.column_{n}" for n in range(30)) + " from sales s where s.year = 2026")[
     :480
 ]
-
-
-class Recorder:
-    """Keeps the parameters of the last call of a client."""
-
-    def __init__(self, client: Any) -> None:
-        self._client = client
-        self.meta = client.meta
-        self.last: tuple[str, dict[str, Any]] = ("", {})
-
-    def __getattr__(self, name: str) -> Any:
-        real = getattr(self._client, name)
-
-        def call(**asked: Any) -> Any:
-            self.last = (name, asked)
-            return real(**asked)
-
-        return call
 
 
 def job() -> Job:
@@ -65,12 +47,6 @@ def moved(value: Any, old: str, new: str) -> Any:
     return value.replace(old, new) if isinstance(value, str) else value
 
 
-def timed(call: Callable[[], Any]) -> tuple[float, Any]:
-    begun = time.perf_counter()
-    answer = call()
-    return time.perf_counter() - begun, answer
-
-
 class Sides:
     """The store and the bare client, each with its own job, one step after the other."""
 
@@ -84,7 +60,7 @@ class Sides:
         """Take the step *call* with three jobs: untimed, to record it, and then timed, by store and by client."""
         warm, mine = states
         after = call(warm)
-        name, asked = self._recorder.last
+        name, _, asked = self._recorder.calls[-1]
         asked = moved(asked, warm.job_id, other)
         if "ClientRequestToken" in asked:
             asked["ClientRequestToken"] = str(uuid.uuid4())
