@@ -35,7 +35,7 @@ from spectra.adapters.aws.dynamodb.packing import (
 )
 from spectra.adapters.aws.dynamodb.statements import parts_of
 from spectra.codec import SCHEMA, from_document, to_document
-from spectra.domain import HistoryEntry, Job
+from spectra.domain import ExportSpec, HistoryEntry, Job, LoadSpec
 from spectra.errors import BackendError, NewerSchemaError
 
 __all__ = ["ATTRIBUTES", "from_item", "to_item"]
@@ -59,10 +59,19 @@ _OMITTED: Final[Mapping[str, Any]] = {
     "on_duplicate_key": "error",
     "on_missing_key": "reject",
 }
-_OF_EXPORTS: Final = frozenset({"parameters", "single_file"})
-_OF_LOADS: Final = frozenset({"key_columns", "max_failed_records", "on_duplicate_key", "on_missing_key"})
-_EXPORT: Final = {name: value for name, value in _OMITTED.items() if name not in _OF_LOADS}
-_LOAD: Final = {name: value for name, value in _OMITTED.items() if name not in _OF_EXPORTS}
+
+
+def _unsaid(kind: type) -> dict[str, Any]:
+    """What has to be said of a spec of *kind* that says nothing: what the domain would not say by itself."""
+    return {
+        field.name: _OMITTED[field.name]
+        for field in attrs.fields(kind)
+        if field.name in _OMITTED and field.default != _OMITTED[field.name]
+    }
+
+
+_EXPORT: Final = _unsaid(ExportSpec)
+_LOAD: Final = _unsaid(LoadSpec)
 _EMPTY: Final[Mapping[str, Any]] = {"warnings": [], "labels": {}, "session": {"db_groups": []}, "history": []}
 
 
@@ -219,7 +228,10 @@ def _long(text: str, here: str) -> Any:
     return _loads(text.replace(_HERE, here) if _HERE in text and here not in text else text)
 
 
-_READERS: Final = {one.name: (field, one) for field, one in ATTRIBUTES.items()}
+_INSTANTS: Final = {one.name: field for field, one in ATTRIBUTES.items() if one.is_instant}
+_PARTS: Final = {
+    one.name: (field, one.kind, one.unpack) for field, one in ATTRIBUTES.items() if not one.is_instant
+}
 
 
 def from_item(item: Mapping[str, Any], *, statement: str | None = None) -> Job:
@@ -246,15 +258,11 @@ def _read(item: Mapping[str, Any], statement: str | None) -> tuple[dict[str, Any
     document: dict[str, Any] = _loads(item["x"]["S"]) if "x" in item else {}
     values: dict[str, Any] = {"tenant_id": tenant_id, "job_id": job_id}
     for name, attribute in item.items():
-        if name not in _READERS:
-            continue
-        field, one = _READERS[name]
-        if one.is_instant:
-            values[field] = unpack_instant(int(attribute["N"]))
-        elif one.kind == "J":
-            document[field] = one.unpack(_long(attribute["S"], here))
-        else:
-            document[field] = attribute[one.kind]
+        if name in _INSTANTS:
+            values[_INSTANTS[name]] = unpack_instant(int(attribute["N"]))
+        elif name in _PARTS:
+            field, kind, unpack = _PARTS[name]
+            document[field] = unpack(_long(attribute["S"], here)) if kind == "J" else attribute[kind]
     if "at" in item:
         values["due_at"] = read_at(item["at"]["S"])[1]
     if "hi" in item:

@@ -98,7 +98,7 @@ def unpack_files(row: Any) -> Any:
 _AFTER: Final[Mapping[tuple[JobState, str], JobState]] = {
     (state, event): after for state, row in TRANSITIONS.items() for event, after in row.items()
 }
-_ABSENT: Final = [None] * 4
+_ABSENT: Final = [{"NULL": True}] * 5
 _BEGINNINGS: Final = ("claim", "reclaim")
 
 
@@ -141,17 +141,20 @@ def unpack_history(rows: list[dict[str, Any]]) -> tuple[HistoryEntry, ...]:
     before: JobState | None = None
     attempt, last = 0, EPOCH
     for row in rows:
-        said, *cells = row["L"]
-        event = said["S"]
-        at, actor, reason, number = [cell.get("S", cell.get("N")) for cell in cells] + _ABSENT[len(cells) :]
-        if at is not None:
-            last = unpack_instant(int(at))
-        attempt = attempt + (event in _BEGINNINGS) if number is None else int(number)
-        after = _following(before, event)
-        entries.append(
-            HistoryEntry(
-                event=event, before=before, after=after, at=last, actor=actor, reason=reason, attempt=attempt
-            )
+        cells = row["L"]
+        event, at, actor, reason, number = cells + _ABSENT[len(cells) :]
+        if "NULL" not in at:
+            last = unpack_instant(int(at["N"]))
+        attempt = attempt + (event["S"] in _BEGINNINGS) if "NULL" in number else int(number["N"])
+        entry = HistoryEntry(
+            event=event["S"],
+            before=before,
+            after=_following(before, event["S"]),
+            at=last,
+            actor=None if "NULL" in actor else actor["S"],
+            reason=None if "NULL" in reason else reason["S"],
+            attempt=attempt,
         )
-        before = after
+        entries.append(entry)
+        before = entry.after
     return tuple(entries)
