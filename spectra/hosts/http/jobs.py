@@ -83,6 +83,8 @@ def read(jobs: JobService, caller: Caller, request: Request, job_id: str) -> Res
         return _job(request, jobs.get(caller, job_id))
     if wait > LONGEST_WAIT:
         raise InvalidSpecError("wait", f"must be at most {LONGEST_WAIT:g} seconds; ask again after them")
+    if request.patience is not None:
+        wait = min(wait, request.patience)
     return _waiting(jobs, caller, request, job_id, wait)
 
 

@@ -24,6 +24,7 @@ class Request:
     """One request. *headers* have names in lower case; *body* is read once, at the host's pace.
 
     *base_url* is where the interface is mounted, as the client sees it, without a slash at its end.
+    *patience* is how many seconds this host can let a request wait; without it, as many as a request may.
     """
 
     method: str
@@ -31,6 +32,7 @@ class Request:
     headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
     body: BinaryIO = attrs.field(factory=io.BytesIO, repr=False)
     base_url: str = ""
+    patience: float | None = None
 
     def header(self, name: str) -> str | None:
         """The value of a header, by its name in lower case."""

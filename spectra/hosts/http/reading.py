@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -70,9 +71,9 @@ def fraction(name: str, value: Any) -> float | None:
 
 
 def seconds(parameters: Mapping[str, list[str]], name: str) -> timedelta | None:
-    """A span of time in seconds."""
+    """A span of time in seconds; what is more than none is a microsecond at least."""
     number = fraction(name, one(parameters, name))
-    return None if number is None else timedelta(seconds=number)
+    return None if number is None else timedelta(microseconds=math.ceil(number * 1_000_000))
 
 
 def filters(parameters: Mapping[str, list[str]]) -> dict[str, Any]:
