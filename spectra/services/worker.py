@@ -23,6 +23,7 @@ from spectra.errors import (
     WaitTimeoutError,
 )
 from spectra.services.driving import Driver
+from spectra.services.warehouse_lock import wait_until_ready
 
 __all__ = ["Round", "Worker"]
 
@@ -202,30 +203,43 @@ class Worker:
         names = {name.rpartition("@")[0] for name in touched}
         return Round(touched=len(names), failed=failed, complete=complete)
 
-    def serve(self, stop: threading.Event, /) -> None:
+    def serve(self, stop: threading.Event, /, *, patient: bool = False, drain: bool = False) -> None:
         """Work until *stop* is set, or an exception such as Ctrl-C comes, which sets it.
 
-        Then the leases of attached work are handed back before this returns.
+        Then the leases of attached work are handed back before this returns. A *patient* worker waits
+        for a warehouse that another process has. With *drain* it ends by itself once nothing runs and
+        nothing is due that it may try: what failed a moment ago, or waits for its tenant's limit, is left.
 
         Raises:
-            WarehouseLockedError, BackendError: the warehouse cannot be used at all, said at once.
+            WarehouseLockedError, BackendError: the warehouse cannot be used at all, said at once; with
+                *drain*, also that the job store could not be asked for what is due.
         """
-        self._ender.executor.ready()
+        wait_until_ready(self._ender.executor, stop, self._ender.events, patient=patient)
         running: dict[Future[bool], str] = {}
+        idle_looks = 0
         with ThreadPoolExecutor(self._concurrency, thread_name_prefix="spectra-worker") as pool:
             try:
-                while not stop.is_set():
+                # As in `take_due`: two looks without news are the end of what is due.
+                while not stop.is_set() and idle_looks < 2:
                     running = {future: job for future, job in running.items() if not future.done()}
                     free = self._concurrency - len(running)
-                    started = self._dispatch(pool, stop, running, free) if free else 0
-                    if not started:
+                    started = self._dispatch(pool, stop, running, free, drain=drain) if free else 0
+                    idle = drain and not running
+                    idle_looks = idle_looks + 1 if idle else 0
+                    if not started and not idle:
                         self._wake.wait(self._idle_seconds)
                         self._wake.clear()
             finally:
                 stop.set()  # on Ctrl-C, too, the threads have to hand back
 
     def _dispatch(
-        self, pool: ThreadPoolExecutor, stop: threading.Event, running: dict[Future[bool], str], free: int
+        self,
+        pool: ThreadPoolExecutor,
+        stop: threading.Event,
+        running: dict[Future[bool], str],
+        free: int,
+        *,
+        drain: bool,
     ) -> int:
         names = set(running.values())
         try:
@@ -235,6 +249,8 @@ class Worker:
             return 0
         except SpectraError as exc:
             self._ender.events.note("due.failed", error=str(exc), code=exc.code)
+            if drain:
+                raise
             return 0
         jobs = [job for job in due if str(job) not in names]
         for job in jobs[:free]:
@@ -306,18 +322,19 @@ class Worker:
         return lease is not None and lease.worker == self.name and not self._driver.detached(job)
 
     @contextmanager
-    def running(self) -> Iterator[None]:
+    def running(self, *, patient: bool = False) -> Iterator[None]:
         """Run `serve` in a thread for as long as the context lasts; an error of it is raised at the end."""
         stop = threading.Event()
         faults: list[BaseException] = []
 
         def run() -> None:
             try:
-                self.serve(stop)
+                self.serve(stop, patient=patient)
             except BaseException as exc:
                 faults.append(exc)
 
-        self._ender.executor.ready()
+        if not patient:
+            self._ender.executor.ready()
         thread = threading.Thread(target=run, name=f"spectra-{self.name}")
         thread.start()
         try:

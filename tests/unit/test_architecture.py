@@ -16,7 +16,9 @@ ROOT = Path(__file__).parents[2]
 DRIVERS = {
     "aws_lambda_powertools",
     "boto3",
+    "django",
     "duckdb",
+    "flask",
     "hypothesis",
     "isal",
     "itsdangerous",
@@ -59,6 +61,10 @@ def loaded(code: str) -> set[str]:
 )
 def test_imports_load_no_driver(module: str) -> None:
     assert not DRIVERS & loaded(f"import {module}")
+
+
+def test_the_http_interface_loads_no_framework() -> None:
+    assert not (DRIVERS - {"structlog"}) & loaded("import spectra.hosts.http")
 
 
 def test_construction_loads_no_warehouse(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, Literal
+from urllib.parse import quote
 
 import attrs
 
@@ -36,6 +37,14 @@ class Route:
     def needs_caller(self) -> bool:
         """Whether the host must say who asks."""
         return self.of in ("jobs", "queries")
+
+    def own(self, parameters: Mapping[str, str]) -> dict[str, str]:
+        """Those of *parameters* that are this path's, and not of the path at which a host mounted it."""
+        return {name: value for name, value in parameters.items() if f"{{{name}}}" in self.path}
+
+    def mounted_at(self, path: str, parameters: Mapping[str, str]) -> str:
+        """What stands in *path* before this route's own, as it stands in a URL."""
+        return quote(path.removesuffix(self.path.format(**parameters)))
 
 
 def _new_request_id() -> str:

@@ -8,8 +8,8 @@ from typing import Any, BinaryIO, Final, cast
 from urllib.parse import quote
 
 from spectra.codec import instant
-from spectra.errors import InvalidSpecError, LinkRefusedError, ObjectNotFoundError
-from spectra.hosts.http.messages import Request, Response
+from spectra.errors import LinkRefusedError, ObjectNotFoundError
+from spectra.hosts.http.messages import Request, Response, WholeBody
 from spectra.ports import HostedLinks, ResultStore, UploadTarget
 from spectra.services import Results
 
@@ -68,24 +68,8 @@ def results_body(results: Results, link: Callable[[str], str]) -> dict[str, Any]
 
 def receive(store: HostedLinks, request: Request, path: str) -> Response:
     """Take an upload through its link, which is all that its bearer needs."""
-    store.receive(path, cast(BinaryIO, _Whole(request)))
+    store.receive(path, cast(BinaryIO, WholeBody(request)))
     return Response(status=204)
-
-
-class _Whole:
-    """The body, which must have as many bytes as the client said."""
-
-    def __init__(self, request: Request) -> None:
-        self._request = request
-        self._taken = 0
-
-    def read(self, size: int = -1, /) -> bytes:
-        block = self._request.body.read(size)
-        self._taken += len(block)
-        length = self._request.length
-        if not block and length is not None and self._taken != length:
-            raise InvalidSpecError("body", f"ended after {self._taken} of {length} bytes; send it again")
-        return block
 
 
 def serve(store: Any, request: Request, path: str) -> Response:

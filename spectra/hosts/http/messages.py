@@ -10,9 +10,9 @@ from typing import Any, BinaryIO, Final
 
 import attrs
 
-from spectra.errors import InvalidSpecError, RequestTooLargeError
+from spectra.errors import InvalidSpecError, RequestTooLargeError, SpectraError
 
-__all__ = ["JSON", "Request", "Response", "json_response"]
+__all__ = ["JSON", "Request", "Response", "WholeBody", "json_response"]
 
 JSON: Final = "application/json"
 MAX_BODY: Final = 1024 * 1024
@@ -62,12 +62,14 @@ class Request:
         """The body, an object of JSON; numbers with a fraction are decimals. Empty, where *optional*.
 
         Raises:
-            InvalidSpecError: it is not.
+            InvalidSpecError: it is not, or did not come whole.
             RequestTooLargeError: it has more than 1 MiB.
         """
         if (self.length or 0) > MAX_BODY:
             raise RequestTooLargeError(MAX_BODY)
-        data = self.body.read(MAX_BODY + 1)
+        body, data = WholeBody(self), b""
+        while len(data) <= MAX_BODY and (block := body.read(MAX_BODY + 1 - len(data))):
+            data += block
         if len(data) > MAX_BODY:
             raise RequestTooLargeError(MAX_BODY)
         if not data and optional:
@@ -81,6 +83,44 @@ class Request:
         if not isinstance(found, dict):
             raise InvalidSpecError("body", "must be a JSON object")
         return found
+
+
+class WholeBody:
+    """The body of *request*, of which a part must never pass for the whole."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._taken = 0
+
+    def read(self, size: int = -1, /) -> bytes:
+        """At most *size* bytes more; none at its end.
+
+        Raises:
+            InvalidSpecError: the client broke off, or the server does not read what it sends.
+        """
+        try:
+            block = self._request.body.read(size)
+        except SpectraError:
+            raise
+        except Exception as exc:
+            # Each server has exceptions of its own for clients that break off or send nonsense.
+            why = f"could not be read to its end ({type(exc).__name__}); send it again"
+            raise InvalidSpecError("body", why) from exc
+        self._taken += len(block)
+        if not block:
+            self._check_end()
+        return block
+
+    def _check_end(self) -> None:
+        length = self._request.length
+        if length is not None and self._taken != length:
+            raise InvalidSpecError("body", f"ended after {self._taken} of {length} bytes; send it again")
+        if length is None and not self._taken and self._request.header("transfer-encoding"):
+            # Servers of WSGI that know no chunks give an empty body for them.
+            why = (
+                "is empty, or came in chunks that this server does not read; send it with its Content-Length"
+            )
+            raise InvalidSpecError("body", why)
 
 
 def _refused(name: str) -> None:
