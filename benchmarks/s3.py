@@ -102,7 +102,9 @@ def single_calls(facts: dict[str, str]) -> list[tuple[str, float, float]]:
             "copy 10 KB": lambda: store.copy(here, there, if_etag=etag),
             "delete": lambda: store.delete(there),
             "upload target, PUT": lambda: store.upload_target(here, max_bytes=9, size=9, expires_at=until),
-            "upload target, POST": lambda: store.upload_target(here, max_bytes=9, size=None, expires_at=until),
+            "upload target, POST": lambda: store.upload_target(
+                here, max_bytes=9, size=None, expires_at=until
+            ),
             "download link": lambda: store.download_link(here, filename="a.csv", expires_at=until),
         }
         found = []

@@ -107,7 +107,17 @@ class Api:
     ) -> Exchange:
         """Begin to answer *request*; *parameters* are those of the path."""
         request_id = request_id_of(request, self._new_request_id)
-        return Exchange(request_id, lambda: self._handle(route, request, parameters, caller))
+        return Exchange(request_id, lambda: self._answer(route, request, parameters, caller))
+
+    def _answer(
+        self, route: Route, request: Request, parameters: Mapping[str, str], caller: Caller | None
+    ) -> Response | Steps:
+        try:
+            return self._handle(route, request, parameters, caller)
+        except Exception:
+            if request.method in ("POST", "PUT", "PATCH"):
+                request.drain()
+            raise
 
     def _handle(
         self, route: Route, request: Request, parameters: Mapping[str, str], caller: Caller | None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any, BinaryIO, Final
 
@@ -17,6 +18,9 @@ __all__ = ["JSON", "Request", "Response", "WholeBody", "json_response"]
 JSON: Final = "application/json"
 MAX_BODY: Final = 1024 * 1024
 """Bytes of a JSON body; the largest honest one has 100 KB of SQL, and as much of parameters."""
+
+_DRAINED: Final = 64 * 1024 * 1024
+_BLOCK: Final = 256 * 1024
 
 
 @attrs.frozen(kw_only=True)
@@ -57,6 +61,18 @@ class Request:
                 raise InvalidSpecError(name[:64], f"is not a parameter of this call; it takes {known}")
             found.setdefault(name, []).append(value)
         return found
+
+    def drain(self) -> None:
+        """Read the rest of the body, up to 64 MiB.
+
+        Who sends all of it before listening hears no answer from a host that hangs up in the middle.
+        """
+        if (self.length or 0) > _DRAINED:
+            return
+        left = _DRAINED
+        with suppress(Exception):  # of a client that is gone
+            while left > 0 and (block := self.body.read(_BLOCK)):
+                left -= len(block)
 
     def json(self, *, optional: bool = False) -> dict[str, Any]:
         """The body, an object of JSON; numbers with a fraction are decimals. Empty, where *optional*.

@@ -26,6 +26,15 @@ ROOT = Path(__file__).parents[3]
 TABLE = "create table items (id integer, name varchar(40), price double precision)"
 HOSTS = {
     "plain": [sys.executable, "-m", "tests.hosts.http.apps.plain", "{port}"],
+    "fastapi": [
+        *(sys.executable, "-m", "uvicorn", "tests.hosts.http.apps.fastapi_app:app"),
+        *("--port", "{port}", "--log-level", "warning"),
+    ],
+    "flask": [
+        *(sys.executable, "-m", "gunicorn", "tests.hosts.http.apps.flask_app:app"),
+        *("--bind", "127.0.0.1:{port}", "--log-level", "warning"),
+        *("--config", "tests/hosts/http/apps/gunicorn_conf.py"),
+    ],
 }
 
 
@@ -120,7 +129,7 @@ def aws(request: pytest.FixtureRequest, folder: Path) -> dict[str, str]:
 
 FAMILIES = {"embedded": embedded, "aws": aws}
 # On AWS's adapters each host but one waits for a thorough run: what they share is tried with that one.
-ON_AWS = set(HOSTS) if os.environ.get("SPECTRA_THOROUGH") else {"plain"}
+ON_AWS = set(HOSTS) if os.environ.get("SPECTRA_THOROUGH") else {"fastapi"}
 WORLDS = [
     (host, family) for host in sorted(HOSTS) for family in FAMILIES if family == "embedded" or host in ON_AWS
 ]
