@@ -62,8 +62,8 @@ class SQLiteJobStore(JobStore):
     - `get` and writes a few seeks; a claim with a limit counts the places taken, at most *limit*.
     - `find` a page; filtered, a page of index entries for each state and operation. A filter by time
       reads, in the index, the entries of the tenant's jobs that it passes over (some millions a second).
-    - `due` at most 256 index entries while less than that many jobs are due; with more, a seek or two for
-      each tenant that it passes, due or not; and the jobs that it returns.
+    - `due` at most 256 index entries while less than that many jobs are due; with more, three seeks at
+      most for each tenant that it passes, due or not; and the jobs that it returns.
     - `live` a page; `backlog` an index entry for each job counted, at most 100,000 of each kind.
 
     Jobs past their ttl that nobody deleted are passed over one by one.

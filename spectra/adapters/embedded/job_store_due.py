@@ -20,19 +20,25 @@ _COUNTED: Final = 100_000
 _HEADS = """
     SELECT tenant_id FROM jobs INDEXED BY jobs_due_at WHERE due_at <= ? ORDER BY due_at, tenant_id LIMIT ?
 """
-_NEXT = """
-    SELECT tenant_id, (state = 'UploadComplete'), due_at FROM jobs INDEXED BY jobs_due
-    WHERE due_at IS NOT NULL AND tenant_id > ?
-    ORDER BY tenant_id, (state = 'UploadComplete'), due_at, job_id LIMIT 1
+_WALK = """
+    WITH RECURSIVE walk (tenant) AS (
+        SELECT :after
+        UNION ALL
+        SELECT (
+            SELECT tenant_id FROM jobs INDEXED BY jobs_due
+            WHERE due_at IS NOT NULL AND tenant_id > walk.tenant ORDER BY tenant_id LIMIT 1
+        ) FROM walk WHERE walk.tenant < :last
+    )
+    SELECT tenant FROM walk WHERE tenant > :after AND tenant <= :last AND EXISTS (
+        SELECT 1 FROM jobs INDEXED BY jobs_due
+        WHERE tenant_id = walk.tenant AND (state = 'UploadComplete') IN (0, 1) AND due_at <= :now
+    ) LIMIT :count
 """
+_BEHIND_ALL: Final = "~"  # no id has it, and it sorts behind all that they have
 _OLDEST = """
     SELECT due_at, job_id, document FROM jobs INDEXED BY jobs_due
     WHERE tenant_id = ? AND (state = 'UploadComplete') = ? AND (due_at, job_id) > (?, ?) AND due_at <= ?
     ORDER BY due_at, job_id LIMIT 1
-"""
-_WAITS = """
-    SELECT 1 FROM jobs INDEXED BY jobs_due
-    WHERE tenant_id = ? AND (state = 'UploadComplete') = 1 AND due_at <= ? LIMIT 1
 """
 _FIRST: Final = -(2**63)
 
@@ -72,8 +78,8 @@ def _oldest(connection: sqlite3.Connection, tenant_id: str, now: int) -> Iterato
 def due_tenants(connection: sqlite3.Connection, *, now: int, after: str, count: int) -> Sequence[str]:
     """The next *count* tenants with a due job, in the circle of tenants that begins behind *after*.
 
-    While few jobs are due they are read, and nothing else is. When more are, the tenants are walked,
-    with a seek or two for each, due or not: however many jobs one of them has, the next is one seek away.
+    While few jobs are due they are read, and nothing else is. When more are, the tenants are walked, with
+    three seeks at most for each, due or not: however many jobs one of them has, the next is one seek away.
     """
     heads = [tenant for (tenant,) in connection.execute(_HEADS, (now, _FEW))]
     if len(heads) < _FEW:
@@ -81,23 +87,10 @@ def due_tenants(connection: sqlite3.Connection, *, now: int, after: str, count: 
         start = bisect_right(tenants, after)
         return [*tenants[start:], *tenants[:start]][:count]
     found: list[str] = []
-    for tenant, waits, first in _circle(connection, after):
-        # What waits for its start stands behind all else of its tenant, however long it has been due.
-        if first <= now or (not waits and connection.execute(_WAITS, (tenant, now)).fetchone()):
-            found.append(tenant)
-            if len(found) == count:
-                break
+    for begin, end in ((after, _BEHIND_ALL), ("", after)):
+        asked = {"after": begin, "last": end, "now": now, "count": count - len(found)}
+        found += [tenant for (tenant,) in connection.execute(_WALK, asked)]
     return found
-
-
-def _circle(connection: sqlite3.Connection, after: str) -> Iterator[tuple[str, int, int]]:
-    for begin, end in ((after, None), ("", after)):
-        place = begin
-        while (row := connection.execute(_NEXT, (place,)).fetchone()) is not None:
-            place, waits, first = row
-            if end is not None and place > end:
-                return
-            yield place, waits, first
 
 
 def backlog(connection: sqlite3.Connection, *, now: int) -> Backlog:
