@@ -1,0 +1,15 @@
+"""The HTTP interface as Django's settings say: ``path("api/", include("spectra.hosts.django.urls"))``."""
+
+from django.conf import settings
+
+from spectra.hosts.django import configured
+from spectra.hosts.django.views import Mount
+
+app_name = "spectra"
+
+urlpatterns = Mount(
+    configured.api,
+    configured.caller,
+    getattr(settings, "SPECTRA_PUBLIC_URL", None),
+    getattr(settings, "SPECTRA_ASYNCHRONOUS", False),
+).patterns()
