@@ -10,7 +10,7 @@ import attrs
 
 from spectra.codec.rows import from_lines
 from spectra.domain import Caller, ContentType, ExportSpec, Files, Job
-from spectra.errors import ObjectNotFoundError, ResultsExpiredError
+from spectra.errors import InvalidSpecError, ObjectNotFoundError, ResultsExpiredError
 from spectra.ports import Clock, QueryResult, ResultStore
 from spectra.services.jobs import JobService
 from spectra.services.results import read_manifest
@@ -36,6 +36,7 @@ class KeyedQueries:
 
         Raises:
             WaitTimeoutError: it has not ended in time; it goes on.
+            InvalidSpecError: the statement has a limit that is more than a number.
             IdempotencyConflictError: *key* belongs to another request.
             ExecutorError: it failed, or was aborted.
             ResultsExpiredError: its files are gone.
@@ -51,7 +52,13 @@ class KeyedQueries:
         """The limit belongs to the request: with another one it is another request."""
         from spectra.sql import bind, limit_rows
 
-        text = limit_rows(bind(spec.query, spec.parameters, self.dialect), limit + 1, self.dialect)
+        bound = bind(spec.query, spec.parameters, self.dialect)
+        text = limit_rows(bound, limit + 1, self.dialect)
+        if text == bound == limit_rows(bound, 0, self.dialect):
+            # Nobody stops fetching here: all that it gives would be written.
+            raise InvalidSpecError(
+                "sql", "needs a plain number above 0 as its limit to have an idempotency key"
+            )
         return ExportSpec(query=text, content_type=ContentType.JSON, single_file=True)
 
     def _read(self, job: Job, limit: int) -> QueryResult:

@@ -13,6 +13,7 @@ from spectra.adapters.aws.s3 import S3ResultStore
 from spectra.adapters.memory import MemoryJobStore
 from spectra.codec import to_public_result
 from spectra.errors import BackendUnavailableError, QueryTimeoutError, SqlRefusedError
+from spectra.sql import SqlPolicy
 from tests.contract.redshift_house import RedshiftHarness, by_data_api, by_driver
 
 ME = Caller("acme")
@@ -40,7 +41,11 @@ def open_spectra(make, redshift, local_s3, bucket, prefix):
         executor = make(results, redshift, **options)
         RedshiftHarness(executor, results, redshift)
         spectra = Spectra(
-            job_store=MemoryJobStore(), executor=executor, result_store=results, query_runner=executor
+            job_store=MemoryJobStore(),
+            executor=executor,
+            result_store=results,
+            query_runner=executor,
+            sql_policy=SqlPolicy(functions={"current_user"}),
         )
         opened.extend((spectra, executor, results))
         return spectra

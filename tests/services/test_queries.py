@@ -301,6 +301,13 @@ def test_no_rows_and_exactly_the_limit(stocked: House) -> None:
     assert (exact.row_count, exact.truncated) == (3, False)
 
 
+def test_a_limit_that_cannot_be_told_takes_no_key(house: House) -> None:
+    assert ask(house, "select 1 as a limit 1 + 1").rows == ((1,),)
+    with pytest.raises(InvalidSpecError, match="plain number"):
+        ask(house, "select 1 as a limit 1 + 1", idempotency_key="k")
+    assert ask(house, "select 1 as a limit 2", idempotency_key="k").rows == ((1,),)
+
+
 def test_a_failed_one_fails_again_alike(house: House) -> None:
     told = []
     for _ in range(2):

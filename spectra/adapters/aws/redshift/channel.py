@@ -35,6 +35,8 @@ class Channel(Protocol):
 
     session_id: int
     broken: bool
+    labelled: bool
+    """Whether its statements carry their label by themselves."""
 
     @property
     def in_transaction(self) -> bool:

@@ -40,6 +40,7 @@ class Connection:
         self.statements = 0
         self._temporary: dict[str, None] = {}
         self.broken = False
+        self.labelled = True
         try:
             self.session_id = int(self.value("SELECT pg_backend_pid()"))
         except BaseException:
@@ -106,8 +107,7 @@ class Connection:
             # The next one to come may be another tenant with the same user, who could read them.
             self.run(f"DROP TABLE IF EXISTS {', '.join(self._temporary)}")
             self._temporary.clear()
-        self.run("RESET query_group")
-        self.run("SET statement_timeout TO 0")
+        self.run("RESET query_group")  # timeouts are set for their transaction alone
 
     @property
     def in_transaction(self) -> bool:

@@ -58,6 +58,7 @@ class DataSession:
     def __init__(self, connections: DataConnections, label: str | None) -> None:
         self._connections = connections
         self._label = label
+        self.labelled = label is not None
         self._sent: Counter[str] = Counter()
         self._session: str | None = None
         self._now: str | None = None

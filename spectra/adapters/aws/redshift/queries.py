@@ -75,10 +75,9 @@ class Queries:
         """One transaction: as the query's user, as many rows as are wanted."""
         check_groups(connection, query.session)
         user = query.session.db_user
-        before = [
-            f"SET query_group TO {literal(label, 'redshift')}",
-            f"SET LOCAL statement_timeout TO {max(round(query.timeout * 1000), 1)}",
-        ]
+        before = [f"SET LOCAL statement_timeout TO {max(round(query.timeout * 1000), 1)}"]
+        if not connection.labelled:
+            before.append(f"SET query_group TO {literal(label, 'redshift')}")
         if user is not None:
             before.append(f"SET SESSION AUTHORIZATION {quote(user)}")
         reads = _reads(sql, query.limit + 1)
