@@ -9,27 +9,27 @@ create table lines (
   orderkey int, partkey int, quantity int, price decimal(10, 2), discount decimal(4, 2), flag varchar(1),
   shipdate date, receipt timestamp, remark varchar(44));
 insert into lines values
-  (1, 155, 17, 21168.23, 0.04, 'N', '1996-03-13', '1996-03-22 10:11:12', 'egular courts above'),
-  (1, 67, 36, 45983.16, 0.09, 'N', '1996-04-12', '1996-04-20 23:59:59', 'ly final dependencies'),
-  (1, 63, 8, 13309.60, 0.10, 'R', '1996-01-29', '1996-01-31 00:00:00', 'riously. regular, express'),
-  (2, 106, 38, 44694.46, 0.00, 'N', '1997-01-28', null, 'ven requests. Deposits'),
-  (3, 4, 45, 54058.05, 0.06, 'R', '1994-02-02', '1994-02-23 12:30:00', null),
-  (3, 19, 49, 46796.47, 0.10, null, '1993-11-09', '1993-11-24 06:07:08', ' unusual accounts '),
-  (3, 128, null, 39890.88, 0.06, 'A', '1994-01-16', '1994-01-23 00:00:01', 'nal foxes_wake'),
-  (4, 88, -30, 30690.90, null, 'N', '1996-01-10', '1996-01-18 18:00:00', ''),
-  (5, 108, 15, null, 0.02, 'R', '1994-10-31', '1994-11-20 09:00:00', 'ts wake 100% Furiously'),
-  (null, 123, 26, 50723.92, 0.07, 'R', null, '1994-11-17 10:00:00', 'sts use slyly');
+  (1, 151, 18, 1200.45, 0.05, 'N', '2024-03-11', '2024-03-20 09:10:11', 'walnut frame, oiled'),
+  (1, 62, 35, 880.10, 0.08, 'N', '2024-04-14', '2024-04-21 23:59:59', 'spruce board'),
+  (1, 66, 7, 99.99, 0.10, 'R', '2024-01-30', '2024-01-31 00:00:00', 'returned, unused'),
+  (2, 109, 39, 4100.00, 0.00, 'N', '2025-01-27', null, 'Queue of Urgent work'),
+  (3, 5, 44, 5025.55, 0.06, 'R', '2022-02-03', '2022-02-24 12:30:00', null),
+  (3, 18, 48, 760.07, 0.10, null, '2021-11-08', '2021-11-25 06:07:08', ' loose screws '),
+  (3, 127, null, 3300.30, 0.06, 'A', '2022-01-17', '2022-01-24 00:00:01', 'tool_box'),
+  (4, 87, -31, 3060.90, null, 'N', '2024-01-09', '2024-01-17 18:00:00', ''),
+  (5, 106, 14, null, 0.02, 'R', '2022-10-30', '2022-11-19 09:00:00', 'r 100% Cotton'),
+  (null, 122, 27, 512.25, 0.07, 'R', null, '2022-11-18 10:00:00', 'house paint');
 create table orders (orderkey int, custkey int, total decimal(12, 2), orderdate date, priority varchar(15));
 insert into orders values
-  (1, 37, 173665.47, '1996-01-02', '5-LOW'), (2, 79, 46929.18, '1996-12-01', '1-URGENT'),
-  (3, 124, 193846.25, '1993-10-14', '5-LOW'), (4, 137, null, '1995-10-11', null),
-  (6, 56, 58749.59, '1992-02-21', '4-NOT SPECIFIED'), (7, 40, 252004.18, '1996-01-10', '2-HIGH');
+  (1, 31, 160000.50, '2024-01-03', '5 later'), (2, 72, 45000.75, '2024-12-02', '1 at once'),
+  (3, 125, 190000.00, '2021-10-15', '5 later'), (4, 136, null, '2023-10-12', null),
+  (6, 57, 58000.25, '2020-02-22', '4 whenever'), (7, 41, 250000.00, '2024-01-11', '2 soon');
 """
 
 _integers = st.sampled_from(["l.orderkey", "l.partkey", "l.quantity", "7", "(-3)"])
 _decimals = st.sampled_from(["l.price", "l.discount", "1.50"])
-_texts = st.sampled_from(["l.flag", "l.remark", "'N'", "'Furious'"])
-_dates = st.sampled_from(["l.shipdate", "date '1996-01-29'", "cast(l.receipt as date)"])
+_texts = st.sampled_from(["l.flag", "l.remark", "'N'", "'Queue'"])
+_dates = st.sampled_from(["l.shipdate", "date '2024-01-30'", "cast(l.receipt as date)"])
 
 
 def _whole(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:

@@ -1,7 +1,6 @@
-"""Statements of Redshift with the rows that Amazon's documentation shows, or that follow from its words.
+"""Statements of Redshift, with the rows that Amazon's documentation says they have.
 
-Each names the page (Database Developer Guide) that it was taken from or checked by. Most are shortened, and
-read the tables of `TABLES`, a part of the documentation's own.
+Each names the page (Database Developer Guide) by which its rows were worked out; data and texts are our own.
 """
 
 from tests.unit.redshift_samples.aggregates import AGGREGATES, WINDOWS

@@ -6,54 +6,52 @@ from tests.unit.redshift_samples.sample import Sample
 
 
 CLAUSES = [
+    Sample("r_ORDER_BY_clause", "select distinct paid from trips order by 1", [(12,), (24,), (None,)]),
     Sample(
-        "r_ORDER_BY_clause", "select distinct qty_shipped from winsales order by 1", [(10,), (20,), (None,)]
+        "r_ORDER_BY_clause",
+        "select distinct paid from trips order by paid desc",
+        [(None,), (24,), (12,)],
     ),
     Sample(
         "r_ORDER_BY_clause",
-        "select distinct qty_shipped from winsales order by qty_shipped desc",
-        [(None,), (20,), (10,)],
-    ),
-    Sample(
-        "r_ORDER_BY_clause",
-        "select distinct qty_shipped from winsales order by 1 desc nulls last limit 2 offset 1",
-        [(10,), (None,)],
+        "select distinct paid from trips order by 1 desc nulls last limit 2 offset 1",
+        [(12,), (None,)],
     ),
     Sample(
         "r_SELECT_list",
-        "select top 2 qty, sellerid from winsales order by qty desc, sellerid",
-        [(40, 4), (30, 1)],
+        "select top 2 km, driver from trips order by km desc, driver",
+        [(45, 4), (31, 1)],
     ),
     Sample(
         "r_SELECT_list",
-        "select qty / 4 as quarter, quarter * 2 as half from winsales where salesid = 10001",
+        "select km / 5 as fifth, fifth * 2 as twice from trips where trip = 101",
         [(2, 4)],
-        "quarter half",
+        "fifth twice",
     ),
     Sample(
         "r_SELECT_list",
-        "select * exclude (dateid, buyerid, qty_shipped) from winsales where salesid = 10001",
-        [(10001, 1, 10)],
-        "salesid sellerid qty",
+        "select * exclude (day, rider, paid) from trips where trip = 101",
+        [(101, 1, 12)],
+        "trip driver km",
     ),
     Sample(
         "r_names",
-        'select SalesId, "QTY", qty as "Mixed Case", Qty AS Other from WINSALES where "SALESID" = 10001',
-        [(10001, 10, 10, 10)],
-        "salesid|qty|mixed case|other",
+        'select Trip, "KM", km as "Mixed Case", Km AS Other from TRIPS where "TRIP" = 101',
+        [(101, 12, 12, 12)],
+        "trip|km|mixed case|other",
     ),
     Sample(
         "r_WHERE_oracle_outer",
-        "select s.salesid, p.partname from sales s, part p where s.salesid = p.quality(+) and p.partname(+) = 'prop' order by 1",
-        [(1, "prop"), (2, "prop"), (100, None), (784, None)],
+        "select s.id, g.item from shop s, goods g where s.id = g.grade(+) and g.item(+) = 'saw' order by 1",
+        [(1, "saw"), (2, "saw"), (100, None), (700, None)],
     ),
     Sample(
         "r_UNION",
-        "select sellerid from winsales where qty > 30 union select 9 union all select 9 order by 1",
+        "select driver from trips where km > 31 union select 9 union all select 9 order by 1",
         [(4,), (9,), (9,)],
-        "sellerid",
+        "driver",
     ),
-    Sample("r_UNION", "select sellerid from winsales intersect select 2 minus select 3", [(2,)]),
+    Sample("r_UNION", "select driver from trips intersect select 2 minus select 3", [(2,)]),
     Sample(
         "r_WITH_clause",
         "with recursive n(i) as (select 1 union all select i + 1 from n where i < 3), m as (select max(i) from n) select i, max from n, m order by 1",
@@ -62,20 +60,20 @@ CLAUSES = [
     ),
     Sample(
         "r_FROM_clause30",
-        "select a.salesid, count from winsales a join (select sellerid, count(*) from winsales group by 1) b using (sellerid) where a.qty = 40",
-        [(40001, 2)],
-        "salesid count",
+        "select a.trip, count from trips a join (select driver, count(*) from trips group by 1) b using (driver) where a.km = 45",
+        [(401, 2)],
+        "trip count",
     ),
     Sample(
         "r_exists_condition",
-        "select salesid from sales s where exists (select 1 from winsales w where w.sellerid = s.listid) and listid = any (select sellerid from winsales) and (listid, salesid) in ((4, 2), (1, 1)) order by 1",
+        "select id from shop s where exists (select 1 from trips t where t.driver = s.stall) and stall = any (select driver from trips) and (stall, id) in ((4, 2), (1, 1)) order by 1",
         [(1,), (2,)],
     ),
     Sample(
         "r_HAVING_clause",
-        "select sellerid, sum(qty) from winsales group by sellerid having sum(qty) > 50 order by 2",
-        [(3, 75)],
-        "sellerid sum",
+        "select driver, sum(km) from trips group by driver having sum(km) > 60 order by 2",
+        [(3, 84)],
+        "driver sum",
     ),
     Sample("r_LIMIT_clause", "select 1 as a limit all", [(1,)]),
 ]

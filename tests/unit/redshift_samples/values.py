@@ -14,15 +14,15 @@ T = datetime
 NUMBERS = [
     one("r_OPERATOR_SYMBOLS", "5 / 2, -5 / 2, 5.0 / 2, 7::float / 2, 11 % 4, 2 ^ 3", 2, -2, 2.5, 3.5, 3, 8.0),
     one("r_numeric_computations201", "1::smallint / 2::smallint, 7::bigint / 2, 1.1 * 1.1", 0, 3, N("1.21")),
-    one("r_CEILING_FLOOR", "ceiling(28.05), ceil(28.05), floor(28.05), floor(-1.5)", 29, 29, 28, -2),
-    one("r_ROUND", "round(28.05), round(28.05, 1), round(28.05, -1)", 28, N("28.1"), 30),
+    one("r_CEILING_FLOOR", "ceiling(47.35), ceil(47.35), floor(47.35), floor(-1.5)", 48, 48, 47, -2),
+    one("r_ROUND", "round(47.35), round(47.35, 1), round(47.35, -1)", 47, N("47.4"), 50),
     one(
-        "r_TRUNC", "trunc(111.15), trunc(111.15, 1), trunc(111.15, -1), trunc(-1.9)", 111, N("111.1"), 110, -1
+        "r_TRUNC", "trunc(257.38), trunc(257.38, 1), trunc(257.38, -1), trunc(-1.9)", 257, N("257.3"), 250, -1
     ),
     Sample(
         "r_TRUNC",
-        "select trunc(commission), trunc(sum(commission)) from sales where salesid = 784 group by 1",
-        [(111, 111)],
+        "select trunc(fee), trunc(sum(fee)) from shop where id = 700 group by 1",
+        [(113, 113)],
     ),
     one("r_MOD", "mod(10, 4), mod(10.5, 4), mod(-7, 3)", 2, N("2.5"), -1),
     one(
@@ -66,35 +66,35 @@ NUMBERS = [
 CONDITIONS = [
     one(
         "r_NVL_function",
-        "nvl(null, 12, 5), coalesce(null, 'Amazon Redshift')",
+        "nvl(null, 12, 5), coalesce(null, 'walnut')",
         12,
-        "Amazon Redshift",
+        "walnut",
         names="coalesce coalesce",
     ),
     one("r_NVL2", "nvl2(null, 'a', 'b'), nvl2(1, 'a', 'b')", "b", "a"),
     Sample(
         "r_DECODE_expression",
-        "select decode(qty_shipped, 10, 'ten', null, 'none', 'more') from winsales where sellerid = 2 or salesid in (10001, 10005) order by salesid",
-        [("ten",), ("none",), ("more",), ("more",)],
+        "select decode(paid, 12, 'dozen', null, 'none', 'more') from trips where driver = 2 or trip in (101, 105) order by trip",
+        [("dozen",), ("none",), ("more",), ("more",)],
         "case",
     ),
     one("r_NULLIF_function", "nullif('', ''), nullif(4, 2)", None, 4),
     Sample(
         "r_NULLIF_function",
-        "select nullif(listid, salesid) from sales where salesid < 3 order by 1",
+        "select nullif(stall, id) from shop where id < 3 order by 1",
         [(4,), (None,)],
-        "listid",
+        "stall",
     ),
     Sample(
         "r_CASE_function",
-        "select case sellerid when 1 then 'one' else 'other' end, case when qty < 15 then 'few' end from winsales where salesid in (10001, 20001) order by salesid",
+        "select case driver when 1 then 'one' else 'other' end, case when km < 15 then 'few' end from trips where trip in (101, 201) order by trip",
         [("one", "few"), ("other", None)],
         "case case",
     ),
     one(
         "r_GREATEST_LEAST",
-        "greatest('Lars', 'Ratliff'), greatest(1, null, 3), least(1, null)",
-        "Ratliff",
+        "greatest('bolt', 'nut'), greatest(1, null, 3), least(1, null)",
+        "nut",
         3,
         1,
     ),
@@ -110,12 +110,12 @@ CONDITIONS = [
     ),
     Sample(
         "r_null_condition",
-        "select count(*) from sales where pricepaid is null and not saletime is not null",
+        "select count(*) from shop where paid is null and not sold is not null",
         [(1,)],
     ),
     Sample(
         "r_range_condition",
-        "select salesid from sales where saletime between '2008-01-01' and '2008-06-06' order by 1",
+        "select id from shop where sold between '2019-01-01' and '2019-06-09' order by 1",
         [(1,)],
     ),
 ]
@@ -123,24 +123,24 @@ CONDITIONS = [
 TYPES = [
     one(
         "r_CAST_function",
-        "cast(162.00 as integer), cast(2008 as char(4)), cast(109.652 as decimal(4, 1)), cast('2008-02-18 02:36:48' as date), convert(integer, 162.4)",
-        162,
-        "2008",
-        N("109.7"),
-        D(2008, 2, 18),
-        162,
+        "cast(73.00 as integer), cast(2024 as char(4)), cast(208.753 as decimal(4, 1)), cast('2024-03-04 05:06:07' as date), convert(integer, 73.4)",
+        73,
+        "2024",
+        N("208.8"),
+        D(2024, 3, 4),
+        73,
         names="int4 bpchar numeric date int4",
     ),
     Sample(
         "r_CAST_function",
-        "select pricepaid::integer, cast(commission as varchar(3)), max(pricepaid)::int from sales where salesid = 100 group by 1, 2",
-        [(162, "28.", 162)],
-        "pricepaid commission max",
+        "select paid::integer, cast(fee as varchar(3)), max(paid)::int from shop where id = 100 group by 1, 2",
+        [(154, "27.", 154)],
+        "paid fee max",
     ),
     one(
         "r_SUBSTRING",
-        "cast('Fourscore and seven' as varchar(5)), 'abc'::char, 'abc'::varchar, 'a'::varchar(max)",
-        "Fours",
+        "cast('walnut cake' as varchar(4)), 'abc'::char, 'abc'::varchar, 'a'::varchar(max)",
+        "waln",
         "a",
         "abc",
         "a",
@@ -148,8 +148,8 @@ TYPES = [
     one("r_Numeric_types201", "5.7::numeric, 5.7::decimal(4), 5.75::numeric(4, 1)", 6, 6, N("5.8")),
     one(
         "r_Datetime_types",
-        "'2008-06-01'::timestamp, '2008-06-01 10:00:00+02'::timestamptz = '2008-06-01 08:00:00+00'",
-        T(2008, 6, 1),
+        "'2024-06-01'::timestamp, '2024-06-01 10:00:00+02'::timestamptz = '2024-06-01 08:00:00+00'",
+        T(2024, 6, 1),
         True,
     ),
 ]
