@@ -157,7 +157,7 @@ class _Check:
             case exp.ObjectIdentifier() | exp.PseudoType():
                 _refuse("type", f"the type {node.name.lower()} is not allowed", node)
             case _:
-                _refuse("syntax", f"{_words(node)} is not known to be safe", node)
+                _refuse("unknown", f"{_words(node)} is not known to be safe", node)
 
     def _inner(self, node: exp.CTE | exp.Subquery) -> None:
         from sqlglot import exp
