@@ -77,11 +77,12 @@ _EMPTY: Final[Mapping[str, Any]] = {"warnings": [], "labels": {}, "session": {"d
 
 _ESCAPE: Final = re.compile(r"(\\\\)|\\u00([01][0-9a-f])")
 _loads: Final = json.JSONDecoder(strict=False).decode
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def _dumps(value: Any) -> str:
     """JSON in which control characters stand for themselves: as six each, they would not fit into an item."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    text = _encode(value)
     return _ESCAPE.sub(lambda m: m[1] or chr(int(m[2], 16)), text) if "\\u00" in text else text
 
 
