@@ -176,6 +176,44 @@ def test_a_load_whose_starter_is_killed_is_applied_once(trial, redshift, local_s
             assert len(given) <= 1
 
 
+FAULTS = [kind for kind in FaultKind if kind not in (FaultKind.DELAY, FaultKind.ERROR)]
+
+
+def test_work_whose_starter_is_killed_and_whose_statement_fails(trial, redshift, local_s3, tmp_path) -> None:
+    """Nobody waits for the statement any more when it comes to grief; the next attempts do the work, once."""
+    data = "id,name,price\n" + "".join(f"{n},n,0.5\n" for n in range(200))
+
+    def one(number):
+        table = trial.table()
+        export = trial.task(ExportSpec(query="select generate_series(1, 200) as n"))
+        load = trial.task(trial.insert(table), data)
+        task, step = [
+            (export, f"^UNLOAD.*{export.job_id}"),
+            (load, f"^COPY.*{load.job_id}"),
+            (load, f'^INSERT INTO "{table}"'),
+        ][(number + number // len(FAULTS)) % 3]
+        kind = FAULTS[number % len(FAULTS)]
+        redshift.faults.add(FaultKind.DELAY, f"(?s){step}", seconds=LENGTH)
+        redshift.faults.add(kind, f"(?s){step}")
+        killed(trial, redshift, local_s3, tmp_path, task, random.uniform(0.2, 0.8) * LENGTH)
+        late = attrs.evolve(task, claimed_at=datetime.now(UTC) - timedelta(minutes=1))
+        execution, attempt = followed(trial.executor, late), 1
+        while execution.status is not Status.SUCCEEDED:
+            assert execution.status in (Status.LOST, Status.FAILED), (kind, step, execution)
+            assert attempt < 5
+            trial.executor.cancel(trial.again(late, attempt), close_ledger=False)
+            attempt += 1
+            execution = trial.done(trial.again(late, attempt))
+        if task is export:
+            assert len(trial.records(execution, task.spec)) == 200
+        else:
+            assert execution.counts.succeeded == 200
+            assert len(trial.harness.rows(table)) == 200
+
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        list(pool.map(one, range(len(FAULTS) * (15 if THOROUGH else 1))))
+
+
 def meet(patch, redshift, labels) -> None:
     """Let the server begin the COPY of none of *labels* before it has been given those of all."""
     together = threading.Barrier(len(labels))
