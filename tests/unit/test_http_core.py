@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import math
 import time
 
@@ -48,3 +50,40 @@ def test_a_host_without_patience_answers_at_once(job):
 @pytest.mark.parametrize("text", ["5e-324", "0.0000001", "0.5"])
 def test_more_than_no_time_is_some_time(text):
     assert seconds({"expires_in": [text]}, "expires_in").total_seconds() >= float(text) > 0
+
+
+@pytest.mark.parametrize("text", ["20", "20.0", "2e1", "20.000000000000000000000000"])
+def test_a_number_without_a_fraction_is_whole_however_it_is_spelled(text):
+    """So says JSON Schema; some languages have one kind of number only."""
+    with Spectra.in_memory() as spectra:
+        api = Api(spectra)
+        made = answer(
+            api,
+            "create_job",
+            f'{{"operation": "insert", "object": "t", "max_failed_records": {text}}}',
+        )
+        assert (made.status, json.loads(made.body)["max_failed_records"]) == (201, 20)
+        asked = answer(api, "run_query", f'{{"sql": "select 1 as one", "limit": {text}}}')
+        assert json.loads(asked.body)["data"] == [{"one": 1}]
+
+
+@pytest.mark.parametrize("text", ["20.5", "1e400", "1e999999999", "-1.0", '"20"', "true"])
+def test_what_is_no_count_is_refused(text):
+    with Spectra.in_memory() as spectra:
+        api = Api(spectra)
+        made = answer(
+            api, "create_job", f'{{"operation": "insert", "object": "t", "max_failed_records": {text}}}'
+        )
+        assert (made.status, json.loads(made.body)["error"]["details"]) == (
+            400,
+            {"field": "max_failed_records"},
+        )
+        asked = answer(api, "run_query", f'{{"sql": "select 1", "limit": {text}}}')
+        assert (asked.status, json.loads(asked.body)["error"]["details"]) == (400, {"field": "limit"})
+
+
+def answer(api, name, body):
+    request = Request(
+        method="POST", headers={"content-type": "application/json"}, body=io.BytesIO(body.encode())
+    )
+    return api.begin(route(name), request, {}, ME).response()

@@ -39,6 +39,8 @@ def create(jobs: JobService, caller: Caller, request: Request) -> Response:
     request.parameters()
     fields = request.json()
     labels = reading.labels(fields)
+    if "max_failed_records" in fields:
+        fields["max_failed_records"] = reading.count(fields["max_failed_records"])
     spec = codec.to_spec(fields)
     return _created(
         request,

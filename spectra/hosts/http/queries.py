@@ -35,7 +35,7 @@ def run(queries: QueryService, caller: Caller, request: Request) -> Response:
         caller,
         sql,
         parameters=parameters,
-        limit=fields.get("limit"),
+        limit=reading.count(fields.get("limit")),
         timeout=None if timeout is None else timedelta(seconds=timeout),
         idempotency_key=reading.idempotency_key(request),
     )

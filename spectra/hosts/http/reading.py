@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, TypeVar
 
 from spectra.domain import JobState, Operation
@@ -13,6 +14,7 @@ from spectra.hosts.http.messages import Request
 
 __all__ = [
     "check_origin",
+    "count",
     "filters",
     "fraction",
     "idempotency_key",
@@ -55,6 +57,14 @@ def whole(parameters: Mapping[str, list[str]], name: str) -> int | None:
     if not (text.isascii() and text.isdigit() and len(text) <= 18):
         raise InvalidSpecError(name, "must be a whole number")
     return int(text)
+
+
+def count(value: Any) -> Any:
+    """A number of JSON without a fraction as an integer, however it is spelled; all else is left to its judge."""
+    # Of what has more digits nobody wants to make an integer: 1e999999999 is a number, too.
+    if isinstance(value, Decimal) and value.adjusted() < 18 and value == value.to_integral_value():
+        return int(value)
+    return value
 
 
 def fraction(name: str, value: Any) -> float | None:

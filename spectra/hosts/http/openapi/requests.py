@@ -126,7 +126,7 @@ _VALUES: Final = {
     "description": "Values of `:name` in the statement; never put into its text",
     "maxProperties": 255,
     "propertyNames": {"pattern": "^[A-Za-z_][A-Za-z0-9_]*$"},
-    "additionalProperties": {**_words(most=SQL_BYTES), "type": ["string", "number", "boolean", "null"]},
+    "additionalProperties": {"type": ["string", "number", "boolean", "null"], "pattern": _NO_NUL},
 }
 _FORMAT: Final = {
     "content_type": {**one_of(ContentType, "JSON is one object a line"), "default": "CSV"},
@@ -158,7 +158,7 @@ _PARQUET: Final[Schema] = {
     "if": {"properties": {"content_type": {"const": "PARQUET"}}, "required": ["content_type"]},
     "then": {"properties": {"compression": {"const": "NONE"}}},
 }
-_SQL: Final = _words("One statement that only reads", least=1, most=SQL_BYTES)
+_SQL: Final = text("One statement that only reads", minLength=1, maxLength=SQL_BYTES)
 
 _EXPORT: Final[Schema] = {
     "title": "Export",
