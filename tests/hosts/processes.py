@@ -82,7 +82,12 @@ def process(
 
 @contextmanager
 def server(
-    *command: str, log: Path, port: int, env: dict[str, str] | None = None, **options: Any
+    *command: str,
+    log: Path,
+    port: int,
+    env: dict[str, str] | None = None,
+    health: str = "/health",
+    **options: Any,
 ) -> Iterator[Process]:
     """A process that listens on *port*, from the moment at which it answers."""
     with process(*command, log=log, env={**(env or {}), "PORT": str(port)}, **options) as started:
@@ -90,7 +95,7 @@ def server(
         def answers() -> bool:
             assert started.popen.poll() is None, "the server has ended"
             with suppress(httpx.HTTPError):
-                return httpx.get(f"http://127.0.0.1:{port}/health", timeout=5).status_code == 200
+                return httpx.get(f"http://127.0.0.1:{port}{health}", timeout=5).status_code == 200
             return False
 
         until(answers)
@@ -103,6 +108,15 @@ def memory_peak(pid: int) -> int:
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024
     raise AssertionError
+
+
+def open_results(pid: int) -> list[str]:
+    """Result files that a process has open."""
+    found = []
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            found.append(os.readlink(link))
+    return [path for path in found if "/results/" in path]
 
 
 def threads(pid: int) -> int:

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from spectra import Caller, Spectra
-from tests.hosts.processes import ROOT, Process, free_port, memory_peak, server, until
+from tests.hosts.processes import ROOT, Process, free_port, memory_peak, open_results, server, until
 
 HOSTS = {"flask": "flask_host:app", "django": "django_host:application"}
 ACME = {"Authorization": "Bearer acme-token"}
@@ -205,21 +205,11 @@ def test_a_download_that_is_broken_off_leaves_no_file_open(host: str, tmp_path: 
         query = "select repeat('x', 999) as x from range(100000)"
         link = client.get(f"/bulk/jobs/{complete(client, query)}/results").json()["download_url"]
         with client.stream("GET", link) as answer:
-            next(answer.iter_raw(1_000))
+            blocks = answer.iter_raw(1_000)  # whoever lets go of it closes the connection
+            assert next(blocks)
             assert open_results(pid)
         until(lambda: not open_results(pid), 20)
         assert "Traceback" not in process.said()
-
-
-def open_results(pid: int) -> list[str]:
-    """Result files that the process has open."""
-    found = []
-    for link in Path(f"/proc/{pid}/fd").iterdir():
-        try:
-            found.append(os.readlink(link))
-        except FileNotFoundError:
-            continue
-    return [path for path in found if "/results/" in path]
 
 
 def test_jobs_from_all_threads_at_once(host: str, tmp_path: Path) -> None:

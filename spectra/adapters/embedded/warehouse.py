@@ -1,17 +1,20 @@
 """The DuckDB file: opened on first use, once per process, a cursor for whoever asks.
 
 DuckDB lets one process write a file. While this one has it, any other gets a `WarehouseLockedError`
-that names this one. A cursor is a connection of its own (temporary tables, settings, transaction) on
+that names this one; so does a process that is forked from it meanwhile, for good: it has a copy of
+DuckDB's memory, through which it would write beside the lock, and what it wrote would be lost. A cursor is a connection of its own (temporary tables, settings, transaction) on
 the one open database, and serves one thread at a time.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import secrets
 import shutil
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -39,6 +42,20 @@ _CONFIG: Final = {
     "autoinstall_known_extensions": False,
     "allow_community_extensions": False,
 }
+
+
+_warehouses: Final[weakref.WeakSet[Warehouse]] = weakref.WeakSet()
+_inherited: Final[dict[Path, int]] = {}
+"""Files that were open when this process was forked, and in which process."""
+
+
+def _after_fork() -> None:
+    for warehouse in [*_warehouses]:
+        warehouse.inherit()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def driver() -> ModuleType:
@@ -74,6 +91,7 @@ class Warehouse:
         self._pid = 0
         self._closed = False
         self.catalog = ""
+        _warehouses.add(self)
 
     def cursor(self, *, plain: bool = False) -> Cursor:
         """Open a cursor; *plain* without Spectra's settings. The caller closes it.
@@ -113,11 +131,19 @@ class Warehouse:
         with self._lock:
             if self._closed:
                 raise ClosedError("the DuckDB executor")
-            if self._root is None or self._pid != os.getpid():
-                # After a fork the parent's connection is not ours to use; opening anew says so clearly.
+            if self._root is None:
                 self._root = self._open()
                 self._pid = os.getpid()
             return self._root.cursor()
+
+    def inherit(self) -> None:
+        """Begin in a process that was forked: what its parent has open is neither used nor closed here."""
+        self._lock = threading.Lock()  # the copy of one that another thread may have held
+        root, self._root = self._root, None
+        if root is not None:
+            _inherited[self.path] = self._pid
+            # Its end would write what this process believes into the parent's file: it has none.
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(root))
 
     @contextlib.contextmanager
     def session(self) -> Iterator[Cursor]:
@@ -172,7 +198,7 @@ class Warehouse:
         with self._lock:
             self._closed = True
             root, self._root = self._root, None
-        if root is not None and self._pid == os.getpid():
+        if root is not None:
             root.close()
             with contextlib.suppress(OSError):
                 self._scratch.rmdir()
@@ -183,6 +209,9 @@ class Warehouse:
 
     def _open(self) -> Cursor:
         duckdb = driver()
+        if self.path in _inherited:
+            text = f"the warehouse {self.path} was open when this process was forked"
+            raise WarehouseLockedError(text, _inherited[self.path])
         with self.translated():
             self.path.parent.mkdir(parents=True, exist_ok=True)
             root: Cursor = duckdb.connect(str(self.path), config=self._config)

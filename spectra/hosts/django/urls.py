@@ -11,5 +11,4 @@ urlpatterns = Mount(
     configured.api,
     configured.caller,
     getattr(settings, "SPECTRA_PUBLIC_URL", None),
-    getattr(settings, "SPECTRA_ASYNCHRONOUS", False),
 ).patterns()
