@@ -27,6 +27,7 @@ ROOT = Path(__file__).parents[3]
 TABLE = "create table items (id integer, name varchar(40), price double precision)"
 HOSTS = {
     "plain": [sys.executable, "-m", "tests.hosts.http.apps.plain", "{port}"],
+    "django": [sys.executable, "-m", "tests.hosts.http.apps.django_app", "{port}"],
     "fastapi": [
         *(sys.executable, "-m", "uvicorn", "tests.hosts.http.apps.fastapi_app:app"),
         *("--port", "{port}", "--log-level", "warning"),
