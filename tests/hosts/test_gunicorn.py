@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from spectra import Caller, Spectra
-from tests.hosts.processes import ROOT, Process, free_port, memory_peak, open_results, server, until
+from tests.hosts.processes import ROOT, Process, free_port, memory_peak, open_results, process, server, until
 
 HOSTS = {"flask": "flask_host:app", "django": "django_host:application"}
 ACME = {"Authorization": "Bearer acme-token"}
@@ -210,6 +210,47 @@ def test_a_download_that_is_broken_off_leaves_no_file_open(host: str, tmp_path: 
             assert open_results(pid)
         until(lambda: not open_results(pid), 20)
         assert "Traceback" not in process.said()
+
+
+IMPATIENT = """
+from contextlib import ExitStack
+inside = ExitStack()
+def post_worker_init(worker):
+    import flask_host
+    inside.enter_context(flask_host.spectra.worker().running())
+"""
+
+
+def test_an_impatient_worker_stops_gunicorn(tmp_path: Path) -> None:
+    (tmp_path / "impatient.py").write_text(IMPATIENT)
+    env = {"SPECTRA_HOME": str(tmp_path / "home"), "HOME": str(tmp_path)}
+    command = ("-m", "gunicorn", "--config", str(tmp_path / "impatient.py"), "--chdir", "examples")
+    bind = ("--bind", f"127.0.0.1:{free_port()}", "flask_host:app")
+    with Spectra.embedded(tmp_path / "home") as spectra:
+        spectra.executor.ready()
+        with process(*command, *bind, log=tmp_path / "log", env=env, cwd=ROOT) as refused:
+            assert refused.ended() == 3
+            assert f"process {os.getpid()} has it open" in refused.said()
+            assert "Worker failed to boot" in refused.said()
+
+
+OPENED = """
+from flask_host import app, spectra, working
+table = spectra.executor.connect().execute("create table items (id int)")
+"""
+
+
+def test_a_warehouse_that_was_open_at_the_fork_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "opened.py").write_text(OPENED)
+    preload = ("--preload", "--pythonpath", str(tmp_path))
+    with gunicorn("opened:app", tmp_path, *preload) as (process, client):
+        waits = export(client)
+        refused = client.post("/queries", json={"sql": "select 1 as a"})
+        assert (refused.status_code, refused.json()["error"]["details"]) == (503, {"pid": process.pid})
+        assert "was open when this process was forked" in refused.json()["error"]["message"]
+        assert job(client, waits, wait=1)["state"] == "UploadComplete"
+        process.send(signal.SIGTERM)
+        assert process.ended() == 0
 
 
 def test_jobs_from_all_threads_at_once(host: str, tmp_path: Path) -> None:

@@ -11,7 +11,12 @@ from typing import Any, Final, TypeAlias
 import structlog
 
 from spectra import codec
-from spectra.errors import ExecutorError
+from spectra.errors import (
+    BackendUnavailableError,
+    ExecutorError,
+    OutcomeUnknownError,
+    WarehouseLockedError,
+)
 from spectra.hosts.http.messages import Request, Response, json_response
 
 __all__ = ["Exchange", "Steps", "request_id_of"]
@@ -20,7 +25,6 @@ Steps: TypeAlias = Generator[float, None, Response]
 """What a handler is that waits: it gives the seconds until it wants to go on."""
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
-_REPORT: Final = "something went wrong; report it with the request id"
 _log = logging.getLogger(__name__)
 
 
@@ -78,8 +82,20 @@ class Exchange:
 
     def _problem(self, exc: Exception) -> Response:
         status, body = codec.http_status(exc), codec.error(exc, request_id=self.request_id)
+        # What is wrong behind the host names its tables, paths and processes, which are no affair of a tenant's.
+        said = next((text for kind, text in _SAID if isinstance(exc, kind)), None)
         if status == 500 and not isinstance(exc, ExecutorError):
-            # It names tables, settings and processes of the host's, which are no affair of a tenant's.
             _log.error("a request failed: %s", exc, exc_info=exc, extra={"request_id": self.request_id})
-            body["error"] |= {"message": _REPORT, "details": {}}
+            said = "something went wrong; report it with the request id"
+        elif said is not None:
+            _log.warning("a request failed: %s", exc, extra={"request_id": self.request_id})
+        if said is not None:
+            body["error"] |= {"message": said, "details": {}}
         return json_response(status, body, **codec.http_headers(exc))
+
+
+_SAID: Final = (
+    (OutcomeUnknownError, "it may have been done, or not; read before you repeat it"),
+    (BackendUnavailableError, "a part of the service cannot be reached; nothing was done, so repeat it"),
+    (WarehouseLockedError, "the warehouse is in use by another process; nothing was done, so repeat it"),
+)
