@@ -115,7 +115,7 @@ class Api:
         try:
             return self._handle(route, request, parameters, caller)
         except Exception:
-            if request.method in ("POST", "PUT", "PATCH"):
+            if request.method == "PUT" or request.length is not None:
                 request.drain()
             raise
 

@@ -87,10 +87,11 @@ class Exchange:
         if status == 500 and not isinstance(exc, ExecutorError):
             _log.error("a request failed: %s", exc, exc_info=exc, extra={"request_id": self.request_id})
             said = "something went wrong; report it with the request id"
+            body["error"]["details"] = {}
         elif said is not None:
             _log.warning("a request failed: %s", exc, extra={"request_id": self.request_id})
         if said is not None:
-            body["error"] |= {"message": said, "details": {}}
+            body["error"]["message"] = said
         return json_response(status, body, **codec.http_headers(exc))
 
 
