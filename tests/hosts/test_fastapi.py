@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -546,3 +547,43 @@ def test_a_missing_extra_says_the_command():
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert said == "fastapi is not installed; run: pip install 'redshift-spectra[fastapi]'\n"
+
+
+# ---- the page -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def examples(tmp_path, monkeypatch):
+    """The page's Python, run in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    text = (Path(__file__).parents[2] / "docs" / "fastapi.md").read_text(encoding="utf-8")
+    ran = []
+    for number, code in enumerate(re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)):
+        ran.append({})
+        exec(
+            compile(code.replace('"my-spectra"', f'"my-spectra-{number}"'), "docs/fastapi.md", "exec"),
+            ran[-1],
+        )
+    yield ran
+    for one in ran:
+        one["spectra"].close()
+
+
+def test_the_pages_application(examples):
+    async def ask():
+        async with in_process(examples[0]["app"]) as client:
+            return await client.get("/api/bulk/jobs")
+
+    assert asyncio.run(ask()).json() == {"jobs": [], "next_cursor": None}
+
+
+def test_the_pages_routes_of_ones_own(examples):
+    async def ask():
+        async with in_process(examples[1]["app"]) as client:
+            return await client.post("/sales/2024/export")
+
+    made = asyncio.run(ask())
+    assert (made.status_code, made.json()["state"]) == (201, "UploadComplete")
+    examples[1]["spectra"].close()
+    refused = asyncio.run(ask())
+    assert (refused.status_code, refused.json()["error"]["code"]) == (500, "CLOSED")
