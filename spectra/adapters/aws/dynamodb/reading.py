@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -36,21 +35,23 @@ class Seats:
     """
 
     def __init__(self) -> None:
-        self._seen: OrderedDict[tuple[str, str], bool] = OrderedDict()
+        self._seen: dict[tuple[str, str], None] = {}
         self._lock = threading.Lock()
 
     def see(self, ids: tuple[str, str], *, seated: bool) -> None:
         """Remember it of the job *ids*."""
+        if not seated and ids not in self._seen:
+            return
         with self._lock:
-            self._seen[ids] = seated
-            self._seen.move_to_end(ids)
+            self._seen.pop(ids, None)
+            if seated:
+                self._seen[ids] = None
             if len(self._seen) > _REMEMBERED:
-                self._seen.popitem(last=False)
+                del self._seen[next(iter(self._seen))]
 
     def seated(self, ids: tuple[str, str]) -> bool:
         """Whether the job *ids* had a place; False if it was never seen."""
-        with self._lock:
-            return self._seen.get(ids, False)
+        return ids in self._seen
 
 
 class Reader:
@@ -111,11 +112,11 @@ class Reader:
         statements = self._statements(items)
         for item in items:
             self._see(item)
-        return jobs_of(
-            items,
-            lambda item: from_item(item, statement=statements.get(ids_of(item))),
-            lambda item: "/".join(ids_of(item)),
-        )
+
+        def job(item: Item) -> Job:
+            return from_item(item, statement=statements.get(ids_of(item)) if "qd" in item else None)
+
+        return jobs_of(items, job, lambda item: "/".join(ids_of(item)))
 
     def _see(self, item: Item) -> None:
         self.seats.see(ids_of(item), seated="seat" in item)
