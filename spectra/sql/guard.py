@@ -191,6 +191,9 @@ class _Check:
             return None
         if len(parts) == 1 and not parts[0].args.get("quoted"):
             self._word(parts[0].name.lower(), node)
+        if (alias := node.args.get("alias")) is not None and alias.this is None:
+            # A function whose name is a keyword, which sqlglot takes for a table and its columns.
+            _refuse("function", f"the function {parts[-1].name.lower()} is not allowed", node)
         self._name(parts, shadowed=_shadowed(node, parts, self._dialect))
         return parts[0].meta.get("start")
 

@@ -89,7 +89,8 @@ def _words(sql: str, dialect: str) -> list[_Word]:
         text = "" if quoted else token.text.upper()
         whole = token.token_type is TokenType.NUMBER and text.isascii() and text.isdigit()
         depth -= text in (")", "]", "}")
-        words.append(_Word(text, int(text) if whole else None, token.start, token.end + 1, depth))
+        number = int(text.lstrip("0")[:19] or 0) if whole else None
+        words.append(_Word(text, number, token.start, token.end + 1, depth))
         depth += text in ("(", "[", "{")
     return words
 

@@ -2,7 +2,6 @@
 
 import collections
 import contextlib
-import json
 import sqlite3
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from spectra.sql.functions import safe
 from spectra.sql.literals import Bound
 from spectra.sql.parsing import parse
 from tests.sql.cases import read, shape
+from tests.sql.reading import OPERATORS, seen_by_duckdb
 
 TABLES = Path(__file__).with_name("tables")
 CASES = read()
@@ -102,29 +102,3 @@ def test_duckdb_reads_what_the_guard_has_read(case):
     assert tables <= {".".join(part.name for part in table.parts).lower() for table in parsed.tables.values()}
     called = {call.path[-1][0].lower() for call in parsed.calls.values()}
     assert functions <= called | safe("duckdb") | OPERATORS
-
-
-# Safe functions have operators, too, and more names for them.
-OPERATORS = frozenset(["count_star", "ilike_escape", "like_escape", "not_ilike_escape", "not_like_escape"])
-
-
-def seen_by_duckdb(sql):
-    """The names of tables and of functions in the one statement."""
-    (text,) = duckdb.execute("select json_serialize_sql(?::varchar)", [sql.rstrip("; ")]).fetchone()
-    tree = json.loads(text)
-    assert not tree["error"]
-    assert len(tree["statements"]) == 1
-    tables, functions, stack = set(), set(), [tree["statements"]]
-    while stack:
-        match stack.pop():
-            case dict() as node:
-                if node.get("type") == "BASE_TABLE":
-                    path = [node[part] for part in ("catalog_name", "schema_name", "table_name")]
-                    tables.add(".".join(filter(None, path)).lower())
-                name = node.get("function_name")
-                if isinstance(name, str) and name.isidentifier():
-                    functions.add(name.lower())
-                stack += node.values()
-            case list() as nodes:
-                stack += nodes
-    return tables, functions
