@@ -25,10 +25,14 @@ PATIENCE: Final = "spectra.patience"
 BLOCK: Final = 256 * 1024
 SECONDS: Final = 60.0
 UPLOADS: Final = 100
+CHANGES: Final = 40
 
 
 class Answers:
-    """Answers to requests. Steps run in the loop's pool of threads, `UPLOADS` uploads at once in one of their own.
+    """Answers to requests, found in threads of the event loop's.
+
+    Reads share the loop's pool with all else that the host does. `CHANGES` changes and queries at once, and
+    `UPLOADS` uploads, have threads besides: so who waits for a lock, a warehouse or a client holds up no read.
 
     *public_url* is where clients see the interface; without it the request's own URL tells.
     """
@@ -36,7 +40,13 @@ class Answers:
     def __init__(self, api: http.Api, *, public_url: str | None) -> None:
         self._api = api
         self._public_url = public_url
-        self._uploads = CapacityLimiter(UPLOADS)
+        changes = CapacityLimiter(CHANGES)
+        self._limiters = {
+            "POST": changes,
+            "PATCH": changes,
+            "DELETE": changes,
+            "PUT": CapacityLimiter(UPLOADS),
+        }
 
     async def to(self, route: http.Route, request: Request, caller: Any) -> Response:
         """The answer to *request*, who sent it being known."""
@@ -60,7 +70,7 @@ class Answers:
             patience=request.scope.get(PATIENCE),
         )
         exchange = self._api.begin(route, asked, parameters, caller)
-        limiter = self._uploads if route.method == "PUT" else None
+        limiter = self._limiters.get(route.method)
         while True:
             reply = await to_thread.run_sync(exchange.step, limiter=limiter)
             if body.fault is not None:
@@ -113,7 +123,7 @@ class Body:
     def read(self, size: int, /) -> bytes:
         """Up to *size* bytes, none at the end; waits in a thread of the event loop's, and nowhere else."""
         if not self._ended and self._broken is None and len(self._held) < size:
-            from_thread.run(self.hold, size)
+            from_thread.run(self.hold, min(size, BLOCK))
         if self._broken is not None:
             raise self._broken
         block = bytes(self._held[:size])

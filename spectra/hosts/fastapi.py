@@ -43,6 +43,8 @@ def router(
     raises is the host's answer. *trusted_origins* are the other sites whose pages may send changes.
     *public_url* is where clients see the router; without it the request's own URL tells.
     """
+    if not callable(caller):
+        raise TypeError("caller must be a dependency that returns the Caller of a request")
     answers = Answers(http.Api(spectra, trusted_origins=trusted_origins), public_url=public_url)
     made = APIRouter(prefix=prefix)
     for route in http.ROUTES:

@@ -133,6 +133,11 @@ def test_a_caller_that_is_none_is_the_hosts_fault(spectra, load):
     assert (reply.status_code, reply.json()["error"]["code"]) == (500, "INTERNAL")
 
 
+def test_a_caller_is_needed(spectra):
+    with pytest.raises(TypeError, match="caller must be a dependency"):
+        router(spectra, caller=None)
+
+
 # ---- where it is --------------------------------------------------------------------------------------
 
 
@@ -244,11 +249,36 @@ def test_waiting_holds_no_thread(spectra, load):
         asyncio.run(ask(url))
 
 
-class Counting:
-    """Counts reads of a job store."""
+def test_a_store_that_takes_long_to_write_holds_up_no_read(spectra, load):
+    """On a pool of two threads, while ten jobs wait to be written."""
+    watched = watch(spectra)
+    watched.may_add.clear()
+
+    async def ask(url):
+        async with httpx.AsyncClient(base_url=url, timeout=30) as client:
+            new = {"operation": "query", "query": "select 1"}
+            writing = [asyncio.create_task(client.post("/bulk/jobs", json=new)) for _ in range(10)]
+            await asyncio.sleep(0.5)
+            for _ in range(5):
+                assert (await client.get(f"/bulk/jobs/{load.job_id}")).status_code == 200
+            assert not any(task.done() for task in writing)
+            watched.may_add.set()
+            assert {reply.status_code for reply in await asyncio.gather(*writing)} == {201}
+
+    try:
+        with serving(with_threads(2, application(spectra))) as url:
+            asyncio.run(ask(url))
+    finally:
+        watched.may_add.set()
+
+
+class WatchedStore:
+    """A job store that counts its reads, and adds when it may."""
 
     def __init__(self, store):
         self._store, self.reads = store, 0
+        self.may_add = threading.Event()
+        self.may_add.set()
 
     def __getattr__(self, name):
         return getattr(self._store, name)
@@ -257,10 +287,19 @@ class Counting:
         self.reads += 1
         return self._store.get(*args)
 
+    def add(self, job):
+        assert self.may_add.wait(30)
+        return self._store.add(job)
+
+
+def watch(spectra):
+    spectra.__dict__["job_store"] = watched = WatchedStore(spectra.job_store)
+    spectra.__dict__.pop("jobs", None)  # which has the store itself
+    return watched
+
 
 def test_nobody_looks_for_a_client_that_is_gone(spectra, load):
-    spectra.__dict__["job_store"] = counting = Counting(spectra.job_store)
-    spectra.__dict__.pop("jobs", None)
+    counting = watch(spectra)
     with serving(application(spectra)) as url:
         with connection(url) as client:
             client.sendall(f"GET /bulk/jobs/{load.job_id}?wait=25 HTTP/1.1\r\nHost: x\r\n\r\n".encode())
@@ -362,16 +401,22 @@ def test_a_client_that_stands_still_is_told_so(spectra, load, monkeypatch, path)
     assert b"body: stood still for 0.3 seconds" in reply
 
 
-def test_slow_bodies_hold_no_thread_of_the_pool(spectra, load):
-    """Twenty uploads and twenty requests that do not end, on a pool of two threads."""
+def test_slow_bodies_hold_up_nobody(spectra, load):
+    """Twenty uploads that do not end, and more such requests than changes have threads."""
     with serving(with_threads(2, application(spectra))) as url:
-        clients = [socket.create_connection(urlsplit(url).netloc.split(":"), timeout=10) for _ in range(40)]
+        number = asgi.CHANGES + 20
+        clients = [
+            socket.create_connection(urlsplit(url).netloc.split(":"), timeout=10) for _ in range(number)
+        ]
+        slow = f"PATCH /bulk/jobs/{load.job_id} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{{".encode()
         try:
-            for number, client in enumerate(clients):
-                slow = f"PATCH /bulk/jobs/{load.job_id} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{{".encode()
-                client.sendall(slow if number % 2 else head(load) + chunk(b"1"))
+            for place, client in enumerate(clients):
+                client.sendall(slow if place < asgi.CHANGES else head(load) + chunk(b"1"))
+            time.sleep(0.5)
             for _ in range(5):
                 assert httpx.get(f"{url}/bulk/jobs/{load.job_id}", timeout=5).status_code == 200
+            aborted = httpx.patch(f"{url}/bulk/jobs/{load.job_id}", json={"state": "Aborted"}, timeout=5)
+            assert aborted.json()["state"] == "Aborted"
         finally:
             for client in clients:
                 client.close()

@@ -15,7 +15,6 @@ import schemathesis
 from fastapi import FastAPI
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 from schemathesis.checks import CHECKS, load_all_checks
 
@@ -27,6 +26,8 @@ THOROUGH = bool(os.environ.get("SPECTRA_THOROUGH"))
 CASES = 400 if THOROUGH else 6
 CHAINS = 250 if THOROUGH else 4
 ME = Caller("tenant-1")
+# They take any text for a link, or nothing at all.
+NEVER_WRONG = {"download", "look_at_download", "upload_by_link", "health"}
 load_all_checks()
 ACCEPTANCE = CHECKS.get_by_names(["positive_data_acceptance"])
 
@@ -146,12 +147,8 @@ def test_replies_are_as_the_document_says(world):
             if name in ("create_job", "change_job", "delete_job", "upload"):
                 world.fill()  # these use them up
             for mode in GenerationMode.POSITIVE, GenerationMode.NEGATIVE:
-                try:
+                if mode is GenerationMode.POSITIVE or name not in NEVER_WRONG:
                     asking(world, name, mode)()
-                except Unsatisfiable:
-                    # Of any text, and of no parameters at all, none is wrong.
-                    assert mode is GenerationMode.NEGATIVE
-                    assert name in ("download", "look_at_download", "upload_by_link", "health")
     print(sum(world.statuses.values()), "requests:", sorted(world.statuses.items()))
     assert sum(world.statuses.values()) > (9_000 if THOROUGH else 120)
     assert not [status for _, status in world.statuses if status >= 500]

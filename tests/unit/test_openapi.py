@@ -182,7 +182,7 @@ def test_every_spec_may_be_asked_for(spec):
     "change",
     [
         {"query": ""},
-        {"query": "select '\0'"},
+        {"object": "a\0b"},
         {"query": None},
         {"operation": "insert"},
         {"delimiter": ";;"},
