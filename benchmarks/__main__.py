@@ -7,7 +7,20 @@ import platform
 import sys
 from pathlib import Path
 
-NAMES = ("importing", "events", "job_store", "exports", "dynamodb", "redshift", "s3", "hosts")
+NAMES = (
+    *(
+        "importing",
+        "events",
+        "job_store",
+        "exports",
+        "dynamodb",
+        "redshift",
+        "s3",
+        "guard",
+        "queries",
+        "hosts",
+    ),
+)
 RESULTS = Path(__file__).with_name("RESULTS.md")
 
 

@@ -118,10 +118,12 @@ class QueryService:
     def _time(self, timeout: timedelta | None) -> timedelta:
         if timeout is None:
             return self.default_timeout
-        if not isinstance(timeout, timedelta) or not timedelta(seconds=1) <= timeout <= self.max_timeout:
+        if not isinstance(timeout, timedelta):
+            raise InvalidSpecError("timeout", f"must be a timedelta, not {type(timeout).__name__}")
+        if not timedelta(seconds=1) <= timeout <= self.max_timeout:
             most = self.max_timeout.total_seconds()
             raise InvalidSpecError(
-                "timeout", f"must be a timedelta of 1 to {most:g} seconds; for longer work make it an export"
+                "timeout", f"must be 1 to {most:g} seconds; for longer work make it an export"
             )
         return timeout
 

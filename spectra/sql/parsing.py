@@ -190,7 +190,9 @@ def _watched(dialect: type) -> Any:
             words = [t.text.upper() for t in self._tokens[at : at + 2] if t.token_type is not named]
             if words == ["FORMAT", "VALUES"] or (words[:1] == ["VALUES"] and words[1:] != ["("]):
                 # Perhaps tables of these names, and others behind them, which sqlglot takes for values.
-                raise Refusal("unknown", "VALUES without parentheses is not known to be safe", self._curr.start)
+                raise Refusal(
+                    "unknown", "VALUES without parentheses is not known to be safe", self._curr.start
+                )
             return super()._parse_derived_table_values(*args, **options)
 
         def _parse_locks(self) -> Any:

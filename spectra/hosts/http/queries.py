@@ -31,12 +31,17 @@ def run(queries: QueryService, caller: Caller, request: Request) -> Response:
     if parameters is not None and not isinstance(parameters, dict):
         raise InvalidSpecError("parameters", "must be an object of names and values")
     timeout = reading.fraction("timeout_seconds", fields.get("timeout_seconds"))
-    result = queries.run(
-        caller,
-        sql,
-        parameters=parameters,
-        limit=reading.count(fields.get("limit")),
-        timeout=None if timeout is None else timedelta(seconds=timeout),
-        idempotency_key=reading.idempotency_key(request),
-    )
+    try:
+        result = queries.run(
+            caller,
+            sql,
+            parameters=parameters,
+            limit=reading.count(fields.get("limit")),
+            timeout=None if timeout is None else timedelta(seconds=timeout),
+            idempotency_key=reading.idempotency_key(request),
+        )
+    except InvalidSpecError as exc:
+        if exc.field != "timeout":
+            raise
+        raise InvalidSpecError("timeout_seconds", exc.problem) from None  # as it is called here
     return json_response(200, codec.query_json(result))

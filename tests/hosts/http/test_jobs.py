@@ -629,6 +629,13 @@ def test_queries_that_cannot_be(client: httpx.Client, body: dict[str, Any], stat
         problem(reply, status, code)
 
 
+def test_a_wrong_timeout_is_called_what_it_is_called_here(client: httpx.Client) -> None:
+    reply = client.post("/queries", json={"sql": "select 1 as a", "timeout_seconds": 301})
+    error = problem(reply, 400, "INVALID_SPEC")
+    assert error["details"] == {"field": "timeout_seconds"}
+    assert "timedelta" not in error["message"]
+
+
 def test_a_query_is_cut_off_at_its_timeout(client: httpx.Client) -> None:
     endless = "with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) as n from n"
     begun = time.monotonic()

@@ -158,7 +158,7 @@ _PARQUET: Final[Schema] = {
     "if": {"properties": {"content_type": {"const": "PARQUET"}}, "required": ["content_type"]},
     "then": {"properties": {"compression": {"const": "NONE"}}},
 }
-_SQL: Final = _words("One statement that only reads", least=1, most=SQL_BYTES)
+_SQL: Final = text("One statement that only reads", minLength=1, maxLength=SQL_BYTES)
 
 _EXPORT: Final[Schema] = {
     "title": "Export",
