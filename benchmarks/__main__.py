@@ -8,18 +8,16 @@ import sys
 from pathlib import Path
 
 NAMES = (
-    *(
-        "importing",
-        "events",
-        "job_store",
-        "exports",
-        "dynamodb",
-        "redshift",
-        "s3",
-        "guard",
-        "queries",
-        "hosts",
-    ),
+    "importing",
+    "events",
+    "job_store",
+    "exports",
+    "dynamodb",
+    "redshift",
+    "s3",
+    "guard",
+    "queries",
+    "hosts",
 )
 RESULTS = Path(__file__).with_name("RESULTS.md")
 
