@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Final, TypeAlias, TypeVar, cast
+from typing import Final, TypeAlias, TypeVar, cast
 
 import attrs
 
@@ -136,6 +136,12 @@ def _check_flag(_: object, attribute: attrs.Attribute[bool], value: bool) -> Non
         raise InvalidSpecError(attribute.name, "must be true or false")
 
 
+def _check_query(_: object, __: object, value: str) -> None:
+    check_text("query", value, SQL_BYTES, min_bytes=1)
+    if value.isspace():
+        raise InvalidSpecError("query", "must not be empty")
+
+
 def _check_delimiter(_: object, __: object, value: str) -> None:
     check_text("delimiter", value, 4, min_bytes=1)
     if len(value) != 1 or value in '"\r\n\\':
@@ -216,17 +222,12 @@ class ExportSpec(_FileFormat):
     never as text. With *single_file* the result is one part.
     """
 
-    query: str = attrs.field(validator=bounded_text(SQL_BYTES, min_bytes=1), repr=False)
+    query: str = attrs.field(validator=_check_query, repr=False)
     object: str | None = attrs.field(default=None, validator=optional_text(1024, min_bytes=1))
     parameters: Mapping[str, Parameter] = attrs.field(
         default=EMPTY, converter=_parameters, validator=_check_parameters, repr=False
     )
     single_file: bool = attrs.field(default=False, validator=_check_flag)
-
-    @query.validator
-    def _says_something(self, _: Any, value: str) -> None:
-        if value.isspace():
-            raise InvalidSpecError("query", "must not be empty")
 
     @property
     def operation(self) -> Operation:

@@ -26,7 +26,7 @@ def check_id(field: str, value: object) -> None:
     Raises:
         InvalidSpecError: not ``[A-Za-z0-9][A-Za-z0-9._-]{0,127}``.
     """
-    if not is_id(value):
+    if not (isinstance(value, str) and _ID.fullmatch(value)):
         raise InvalidSpecError(
             field, "must be 1 to 128 of the characters A-Z a-z 0-9 . _ - and begin with a letter or digit"
         )

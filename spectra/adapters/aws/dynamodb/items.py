@@ -35,7 +35,7 @@ from spectra.adapters.aws.dynamodb.packing import (
 )
 from spectra.adapters.aws.dynamodb.statements import parts_of
 from spectra.codec import SCHEMA, from_document, to_document
-from spectra.domain import ExportSpec, HistoryEntry, Job, LoadSpec
+from spectra.domain import Counts, ExportSpec, HistoryEntry, Job, LoadSpec, Progress
 from spectra.errors import BackendError, NewerSchemaError
 
 __all__ = ["ATTRIBUTES", "from_item", "to_item"]
@@ -76,8 +76,15 @@ _EMPTY: Final[Mapping[str, Any]] = {"warnings": [], "labels": {}, "session": {"d
 
 
 _ESCAPE: Final = re.compile(r"(\\\\)|\\u00([01][0-9a-f])")
-_loads: Final = json.JSONDecoder(strict=False).decode
+_decode: Final = json.JSONDecoder(strict=False).raw_decode
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def _loads(text: str) -> Any:
+    value, end = _decode(text)
+    if end != len(text):
+        raise ValueError("there is more behind it")
+    return value
 
 
 def _dumps(value: Any) -> str:
@@ -93,7 +100,8 @@ def _dumps(value: Any) -> str:
 class _Attribute:
     """How one field of a job stands in the item, and what it is for those who look.
 
-    What is packed is what the job's document has; of an instant it is the instant itself.
+    What is packed is what the job's document has; of an instant it is the instant itself. What is unpacked
+    is that again, or already what the job has.
     """
 
     name: str
@@ -108,10 +116,14 @@ def _json(name: str, meaning: str) -> _Attribute:
     return _Attribute(name, "J", meaning)
 
 
-def _row(name: str, shape: Shape, meaning: str = "") -> _Attribute:
-    fields = ", ".join(shape[0])
-    pack, unpack = functools.partial(pack_row, shape), functools.partial(unpack_row, shape)
-    return _Attribute(name, "J", f"{meaning}: {fields}" if meaning else fields, pack, unpack)
+def _row(name: str, shape: Shape, meaning: str = "", made: Callable[..., Any] = dict) -> _Attribute:
+    def unpack(row: Any) -> Any:
+        fields = unpack_row(shape, row)
+        return fields if fields is row else made(**fields)
+
+    names = ", ".join(shape[0])
+    pack = functools.partial(pack_row, shape)
+    return _Attribute(name, "J", f"{meaning}: {names}" if meaning else names, pack, unpack)
 
 
 def _files(name: str, meaning: str) -> _Attribute:
@@ -119,7 +131,9 @@ def _files(name: str, meaning: str) -> _Attribute:
 
 
 def _at(name: str, meaning: str) -> _Attribute:
-    return _Attribute(name, "N", f"{meaning}, milliseconds since 1970", is_instant=True)
+    return _Attribute(
+        name, "N", f"{meaning}, milliseconds since 1970", unpack=unpack_instant, is_instant=True
+    )
 
 
 ATTRIBUTES: Final[Mapping[str, _Attribute]] = {
@@ -139,8 +153,8 @@ ATTRIBUTES: Final[Mapping[str, _Attribute]] = {
     "retry_of": _Attribute("ro", "S", "the job it is a retry of"),
     "idempotency_key": _Attribute("ik", "S", "the key it was created with"),
     "lease": _row("l", LEASE, "the lease"),
-    "progress": _row("pr", PROGRESS, "progress"),
-    "counts": _row("c", COUNTS, "the final account"),
+    "progress": _row("pr", PROGRESS, "progress", Progress),
+    "counts": _row("c", COUNTS, "the final account", Counts),
     "upload": _row("u", UPLOAD, "the frozen input"),
     "rejected_input": _row("ri", UPLOAD, "the failed records as an upload"),
     "results": _files("r", "manifest, bytes, rows, columns, compression, content type, parts"),
@@ -229,10 +243,10 @@ def _long(text: str, here: str) -> Any:
     return _loads(text.replace(_HERE, here) if _HERE in text and here not in text else text)
 
 
-_INSTANTS: Final = {one.name: field for field, one in ATTRIBUTES.items() if one.is_instant}
-_PARTS: Final = {
-    one.name: (field, one.kind, one.unpack) for field, one in ATTRIBUTES.items() if not one.is_instant
+_READERS: Final = {
+    one.name: (field, one.kind, one.unpack) for field, one in ATTRIBUTES.items() if field != "schema"
 }
+_MADE: Final = (Counts, Progress)
 
 
 def from_item(item: Mapping[str, Any], *, statement: str | None = None) -> Job:
@@ -259,11 +273,16 @@ def _read(item: Mapping[str, Any], statement: str | None) -> tuple[dict[str, Any
     document: dict[str, Any] = _loads(item["x"]["S"]) if "x" in item else {}
     values: dict[str, Any] = {"tenant_id": tenant_id, "job_id": job_id}
     for name, attribute in item.items():
-        if name in _INSTANTS:
-            values[_INSTANTS[name]] = unpack_instant(int(attribute["N"]))
-        elif name in _PARTS:
-            field, kind, unpack = _PARTS[name]
-            document[field] = unpack(_long(attribute["S"], here)) if kind == "J" else attribute[kind]
+        if name not in _READERS:
+            continue
+        field, kind, unpack = _READERS[name]
+        if kind == "N":
+            values[field] = unpack(int(attribute["N"]))
+        elif kind == "S":
+            document[field] = attribute["S"]
+        else:
+            value = unpack(_long(attribute["S"], here))
+            (values if isinstance(value, _MADE) else document)[field] = value
     if "at" in item:
         values["due_at"] = read_at(item["at"]["S"])[1]
     if "hi" in item:
