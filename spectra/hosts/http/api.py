@@ -15,7 +15,7 @@ from spectra.errors import ObjectNotFoundError
 from spectra.hosts.http import jobs, links, queries
 from spectra.hosts.http.exchange import Exchange, Steps, request_id_of
 from spectra.hosts.http.messages import Request, Response, json_response
-from spectra.hosts.http.reading import check_origin
+from spectra.hosts.http.origins import check_origin, trusted
 
 __all__ = ["ROUTES", "Api", "Route"]
 
@@ -96,11 +96,9 @@ class Api:
         trusted_origins: Collection[str] = (),
         new_request_id: Callable[[], str] = _new_request_id,
     ) -> None:
-        if isinstance(trusted_origins, str):
-            raise TypeError("trusted_origins must be a collection of origins, not one text")
         self.spectra = spectra
         self._new_request_id = new_request_id
-        self._trusted = frozenset(origin.rstrip("/") for origin in trusted_origins)
+        self._trusted = trusted(trusted_origins)
 
     def begin(
         self, route: Route, request: Request, parameters: Mapping[str, str], caller: Caller | None = None
