@@ -17,7 +17,7 @@ from spectra.hosts.http.exchange import Exchange, Steps, request_id_of
 from spectra.hosts.http.messages import Request, Response, json_response
 from spectra.hosts.http.origins import check_origin, trusted
 
-__all__ = ["ROUTES", "Api", "Route"]
+__all__ = ["ROUTES", "Api", "Route", "methods_of"]
 
 
 @attrs.frozen
@@ -79,6 +79,12 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("PUT", "/files/{token}", "upload_by_link", "files", links.receive),
     Route("GET", "/health", "health", "health", _health),
 )
+
+
+def methods_of(path: str) -> tuple[str, ...]:
+    """What *path*, as it stands in `ROUTES`, can be asked for with; what can be read can be looked at."""
+    found = dict.fromkeys(route.method for route in ROUTES if route.path == path)
+    return tuple(found | {"HEAD": None} if "GET" in found else found)
 
 
 class Api:
