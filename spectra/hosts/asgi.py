@@ -52,6 +52,8 @@ class Answers:
         """The answer to *request*, who sent it being known."""
         reply = await self._reply(route, request, caller)
         if isinstance(reply.body, bytes):
+            if request.method == "HEAD" and reply.body:
+                return Response(None, reply.status, {**reply.headers, "Content-Length": str(len(reply.body))})
             return Response(reply.body, reply.status, reply.headers)
         return File(reply.body, reply.status, reply.headers)
 

@@ -14,8 +14,10 @@ from spectra.hosts.http.openapi import OPERATIONS, SCHEMAS, Operation
 
 try:
     from anyio import to_thread
-    from fastapi import APIRouter, Depends, Request, Response
+    from fastapi import APIRouter, Depends, HTTPException, Request, Response
+    from fastapi.routing import APIRoute
     from pydantic import BaseModel, ConfigDict, create_model
+    from starlette.types import Receive, Scope, Send
 
     from spectra.hosts.asgi import Answers
 except ModuleNotFoundError as exc:
@@ -27,6 +29,7 @@ _MODELS: Final[dict[str, type[BaseModel]]] = {
     name: create_model(name, __module__=__name__, __config__=ConfigDict(json_schema_extra=schema))
     for name, schema in SCHEMAS.items()
 }
+_METHODS: Final = {f"spectra:{route.name}": http.methods_of(route.path) for route in http.ROUTES}
 
 
 def router(
@@ -46,12 +49,13 @@ def router(
     if not callable(caller):
         raise TypeError("caller must be a dependency that returns the Caller of a request")
     answers = Answers(http.Api(spectra, trusted_origins=trusted_origins), public_url=public_url)
-    made = APIRouter(prefix=prefix)
+    made = APIRouter(prefix=prefix, route_class=_Route)
     for route in http.ROUTES:
         said = OPERATIONS[route.name]
+        endpoint = _endpoint(answers, route, caller if route.needs_caller else _nobody)
         made.add_api_route(
             route.path,
-            _endpoint(answers, route, caller if route.needs_caller else _nobody),
+            endpoint,
             methods=[route.method],
             name=f"spectra:{route.name}",
             operation_id=route.name,
@@ -63,7 +67,25 @@ def router(
             responses=_responses(said),
             openapi_extra=said.request,
         )
+        if route.method == "GET" and route.of != "files":  # files have a route of their own for it
+            made.add_api_route(
+                route.path,
+                endpoint,
+                methods=["HEAD"],
+                name=f"spectra:{route.name}",
+                response_class=Response,
+                include_in_schema=False,
+            )
     return made
+
+
+class _Route(APIRoute):
+    """One that refuses other methods by the name of all that its path has; FastAPI's own knows but its own."""
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] not in (self.methods or ()):
+            raise HTTPException(405, headers={"Allow": ", ".join(_METHODS[self.name])})
+        await super().handle(scope, receive, send)
 
 
 def lifespan(spectra: Spectra, *, concurrency: int = 1) -> Callable[[Any], AbstractAsyncContextManager[None]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error
@@ -13,6 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.urls import get_resolver
 
 from spectra.hosts.django import configured
+from spectra.hosts.http.origins import is_origin
 
 __all__ = ["check"]
 
@@ -56,22 +56,11 @@ def _caller() -> list[CheckMessage]:
 def _origins() -> list[CheckMessage]:
     origins = configured.trusted_origins()
     listed = isinstance(origins, list | tuple | set | frozenset)
-    wrong = [origin for origin in origins if not _is_origin(origin)] if listed else [origins]
+    wrong = [origin for origin in origins if not is_origin(origin)] if listed else [origins]
     if not wrong:
         return []
     hint = "List origins as browsers send them, such as https://app.example.com: no path, no wildcard."
     return [Error(f"SPECTRA_TRUSTED_ORIGINS: {wrong[0]!r}", hint=hint, id="spectra.E003")]
-
-
-def _is_origin(origin: object) -> bool:
-    parts = urlsplit(origin) if isinstance(origin, str) else None
-    return (
-        parts is not None
-        and parts.scheme in ("http", "https")
-        and bool(parts.netloc)
-        and "*" not in parts.netloc
-        and f"{parts.scheme}://{parts.netloc}" == str(origin).rstrip("/")
-    )
 
 
 def _sessions() -> list[CheckMessage]:

@@ -15,7 +15,7 @@ from django.views.decorators.csrf import csrf_exempt
 from spectra.composition import Spectra
 from spectra.domain import Caller
 from spectra.hosts.django.messages import from_django, to_django
-from spectra.hosts.http import ROUTES, Api, Route
+from spectra.hosts.http import ROUTES, Api, Route, methods_of
 
 __all__ = ["Mount", "urlpatterns"]
 
@@ -56,7 +56,7 @@ class Mount:
         found = []
         for at in dict.fromkeys(route.path for route in ROUTES):
             routes = {route.method: route for route in ROUTES if route.path == at}
-            view: Any = csrf_exempt(self._view(routes))
+            view: Any = csrf_exempt(self._view(at, routes))
             for alias in connections.settings:
                 # Half a minute's wait is no time for a transaction of the host's database.
                 view = transaction.non_atomic_requests(using=alias)(view)
@@ -64,11 +64,11 @@ class Mount:
             found.append(path(rule, view, name=next(iter(routes.values())).name))
         return found
 
-    def _view(self, routes: Mapping[str, Route]) -> Callable[..., HttpResponseBase]:
+    def _view(self, at: str, routes: Mapping[str, Route]) -> Callable[..., HttpResponseBase]:
         def view(request: HttpRequest, /, **parameters: str) -> HttpResponseBase:
             route = _route(routes, request)
             if route is None:
-                return HttpResponseNotAllowed([*routes])
+                return HttpResponseNotAllowed(methods_of(at))
             who = self.caller()(request) if route.needs_caller else None
             if isinstance(who, HttpResponseBase):
                 return who

@@ -4,8 +4,8 @@ A host module registers each of `ROUTES` with its framework, makes a `Request` o
 and gives back what `Api.begin` comes to.
 """
 
-from spectra.hosts.http.api import ROUTES, Api, Route
+from spectra.hosts.http.api import ROUTES, Api, Route, methods_of
 from spectra.hosts.http.exchange import Exchange
 from spectra.hosts.http.messages import Request, Response
 
-__all__ = ["ROUTES", "Api", "Exchange", "Request", "Response", "Route"]
+__all__ = ["ROUTES", "Api", "Exchange", "Request", "Response", "Route", "methods_of"]

@@ -15,9 +15,9 @@ from spectra.errors import ObjectNotFoundError
 from spectra.hosts.http import jobs, links, queries
 from spectra.hosts.http.exchange import Exchange, Steps, request_id_of
 from spectra.hosts.http.messages import Request, Response, json_response
-from spectra.hosts.http.reading import check_origin
+from spectra.hosts.http.origins import check_origin, trusted
 
-__all__ = ["ROUTES", "Api", "Route"]
+__all__ = ["ROUTES", "Api", "Route", "methods_of"]
 
 
 @attrs.frozen
@@ -81,6 +81,12 @@ ROUTES: Final[tuple[Route, ...]] = (
 )
 
 
+def methods_of(path: str) -> tuple[str, ...]:
+    """What *path*, as it stands in `ROUTES`, can be asked for with; what can be read can be looked at."""
+    found = dict.fromkeys(route.method for route in ROUTES if route.path == path)
+    return tuple(found | {"HEAD": None} if "GET" in found else found)
+
+
 class Api:
     """Answers requests with *spectra*'s services; the same for every host.
 
@@ -96,11 +102,9 @@ class Api:
         trusted_origins: Collection[str] = (),
         new_request_id: Callable[[], str] = _new_request_id,
     ) -> None:
-        if isinstance(trusted_origins, str):
-            raise TypeError("trusted_origins must be a collection of origins, not one text")
         self.spectra = spectra
         self._new_request_id = new_request_id
-        self._trusted = frozenset(origin.rstrip("/") for origin in trusted_origins)
+        self._trusted = trusted(trusted_origins)
 
     def begin(
         self, route: Route, request: Request, parameters: Mapping[str, str], caller: Caller | None = None

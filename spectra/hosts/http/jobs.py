@@ -80,7 +80,7 @@ def find(jobs: JobService, caller: Caller, request: Request) -> Response:
 
 def read(jobs: JobService, caller: Caller, request: Request, job_id: str) -> Response | Steps:
     """The job as it is; with ``wait``, once it has ended, or differs from the ETag that the client has."""
-    wait = reading.fraction("wait", reading.one(request.parameters("wait"), "wait"))
+    wait = reading.number(request.parameters("wait"), "wait")
     if wait is None:
         return _job(request, jobs.get(caller, job_id))
     if wait > LONGEST_WAIT:

@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from spectra.domain import JobState, Operation
-from spectra.errors import CrossOriginError, InvalidSpecError
+from spectra.errors import InvalidSpecError
 from spectra.hosts.http.messages import Request
 
 __all__ = [
-    "check_origin",
     "count",
     "filters",
     "fraction",
     "idempotency_key",
     "labels",
     "matches",
+    "number",
     "one",
     "seconds",
     "whole",
 ]
 
 _E = TypeVar("_E", JobState, Operation)
+_NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
 def idempotency_key(request: Request) -> str | None:
@@ -68,22 +70,30 @@ def count(value: Any) -> Any:
 
 
 def fraction(name: str, value: Any) -> float | None:
-    """A number of JSON, or of a parameter's text, that is neither negative nor endless."""
+    """A number of JSON that is neither negative nor endless."""
     if value is None:
         return None
     try:
-        number = float(value) if not isinstance(value, bool) else -1.0
-    except (TypeError, ValueError, OverflowError):
-        number = -1.0
-    if not 0 <= number <= 1e9:
+        found = float(value) if type(value) in (int, float, Decimal) else -1.0
+    except OverflowError:
+        found = -1.0
+    if not 0 <= found <= 1e9:
         raise InvalidSpecError(name, "must be a number of seconds")
-    return number
+    return found
+
+
+def number(parameters: Mapping[str, list[str]], name: str) -> float | None:
+    """A number, spelled as in JSON, that is neither negative nor endless."""
+    text = one(parameters, name)
+    if text is not None and not _NUMBER.fullmatch(text):
+        raise InvalidSpecError(name, "must be a number of seconds")
+    return fraction(name, None if text is None else float(text))
 
 
 def seconds(parameters: Mapping[str, list[str]], name: str) -> timedelta | None:
     """A span of time in seconds; what is more than none is a microsecond at least."""
-    number = fraction(name, one(parameters, name))
-    return None if number is None else timedelta(microseconds=math.ceil(number * 1_000_000))
+    found = number(parameters, name)
+    return None if found is None else timedelta(microseconds=math.ceil(found * 1_000_000))
 
 
 def filters(parameters: Mapping[str, list[str]]) -> dict[str, Any]:
@@ -122,23 +132,3 @@ def matches(header: str | None, etag: str) -> bool:
         return False
     named = [text.strip().removeprefix("W/") for text in header.split(",")]
     return "*" in named or etag in named
-
-
-def check_origin(request: Request, trusted: frozenset[str]) -> None:
-    """Refuse a change that a browser sent from another site's page; needs no token and no state.
-
-    Browsers say with each request which site's page sends it: ``Sec-Fetch-Site``, and of a change also
-    ``Origin``. Programs that are no browsers send neither, and have no cookies of somebody else.
-
-    Raises:
-        CrossOriginError: the page's origin is neither this host's nor among *trusted*.
-    """
-    if request.method in ("GET", "HEAD", "OPTIONS"):
-        return
-    site, origin = request.header("sec-fetch-site"), request.header("origin")
-    if site in ("same-origin", "none") or (origin is not None and origin in trusted):
-        return
-    same = origin is not None and origin.partition("://")[2].lower() == (request.header("host") or "").lower()
-    if site is None and (origin is None or same):
-        return
-    raise CrossOriginError(str(origin)[:256])

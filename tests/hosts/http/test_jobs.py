@@ -555,8 +555,28 @@ def test_the_same_origin_by_its_name(client: httpx.Client) -> None:
 
 def test_paths_and_methods_that_are_none(client: httpx.Client, hosted: bool) -> None:
     assert client.get("/nothing").status_code == 404
-    assert client.put("/bulk/jobs", content=b"").status_code == 405
+    for path, methods in (
+        ("/bulk/jobs", {"GET", "HEAD", "POST"}),
+        ("/bulk/jobs/none", {"GET", "HEAD", "PATCH", "DELETE"}),
+        ("/bulk/jobs/none/retry", {"POST"}),
+        ("/files/none", {"GET", "HEAD", "PUT"}),
+        ("/health", {"GET", "HEAD"}),
+    ):
+        refused = client.request("TRACE", path)
+        allowed = {method.strip() for method in refused.headers["allow"].split(",")}
+        assert (refused.status_code, allowed - {"OPTIONS"}) == (405, methods)
     assert client.get("/files/nonsense").status_code == (403 if hosted else 404)
+
+
+def test_a_look_is_a_read_without_its_body(client: httpx.Client) -> None:
+    """Monitors ask for the health so."""
+    job = ended(client, export(client))
+    for path in ("/health", "/bulk/jobs", f"/bulk/jobs/{job['job_id']}", "/bulk/jobs/none"):
+        read, look = client.get(path), client.head(path)
+        assert (look.status_code, look.content) == (read.status_code, b"")
+        for name in ("content-type", "content-length", "cache-control", "etag", "retry-after"):
+            assert look.headers.get(name) == read.headers.get(name)
+    assert httpx.head(f"{client.base_url}/bulk/jobs").status_code == 401
 
 
 # ---- queries ------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from spectra.hosts.http import ROUTES, Api, Request
+from spectra.hosts.http import ROUTES, Api, Request, methods_of
 from tests.hosts.http.apps.making import TRUSTED, caller_of, configured, working
 
 _PATHS = [(route, re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", route.path))) for route in ROUTES]
@@ -52,9 +52,12 @@ class Handler(BaseHTTPRequestHandler):
         body = _Body(self.rfile, length, headers.get("transfer-encoding") == "chunked")
         found = [(route, match) for route, path in _PATHS if (match := path.fullmatch(url.path))]
         fitting = [(route, match) for route, match in found if route.method == self.command]
+        if self.command == "HEAD":
+            fitting = fitting or [(route, match) for route, match in found if route.method == "GET"]
         caller = caller_of(headers.get("x-tenant"))
         if not fitting:
-            self.answer(405 if found else 404, {}, b"")
+            allow = {"Allow": ", ".join(methods_of(found[0][0].path))} if found else {}
+            self.answer(405 if found else 404, allow, b"")
         elif fitting[0][0].needs_caller and caller is None:
             self.answer(401, {}, b"")
         else:
@@ -71,7 +74,7 @@ class Handler(BaseHTTPRequestHandler):
         if not body.over:
             self.close_connection = True  # what the client still sends would be taken for a request
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_TRACE = handle_any
 
     def answer(self, status: int, headers: Any, body: Any) -> None:
         data = body if isinstance(body, bytes) else body.read()
@@ -82,7 +85,8 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(len(data)))
         with suppress(ConnectionError):  # who is refused in the middle of an upload may have left
             self.end_headers()
-            self.wfile.write(data)
+            if self.command != "HEAD":
+                self.wfile.write(data)
 
     def log_message(self, format: str, *args: Any) -> None:
         pass
