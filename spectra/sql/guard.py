@@ -238,9 +238,12 @@ class _Check:
                 until = places[id(child)] + bool(child.meta.get("recursive"))
                 if firsts.get(name, until) < until:
                     return True
-            elif (found := parent.args.get("with_")) is not None and found is not child:
-                if name in self._places(found)[1]:
-                    return True
+            elif (
+                (found := parent.args.get("with_")) is not None
+                and found is not child
+                and name in self._places(found)[1]
+            ):
+                return True
             child = parent
         return False
 
