@@ -10,7 +10,12 @@ import attrs
 
 from spectra.codec.rows import from_lines
 from spectra.domain import Caller, ContentType, ExportSpec, Files, Job
-from spectra.errors import InvalidSpecError, ObjectNotFoundError, ResultsExpiredError
+from spectra.errors import (
+    IdempotencyConflictError,
+    InvalidSpecError,
+    ObjectNotFoundError,
+    ResultsExpiredError,
+)
 from spectra.ports import Clock, QueryResult, ResultStore
 from spectra.services.jobs import JobService
 from spectra.services.results import read_manifest
@@ -37,12 +42,15 @@ class KeyedQueries:
         Raises:
             WaitTimeoutError: it has not ended in time; it goes on.
             InvalidSpecError: the statement has a limit that is more than a number.
-            IdempotencyConflictError: *key* belongs to another request.
+            IdempotencyConflictError: *key* belongs to another request, or to one of another session.
             ExecutorError: it failed, or was aborted.
             ResultsExpiredError: its files are gone.
         """
         until = self.clock.now() + timeout
         job = self.jobs.create(caller, self._limited(spec, limit), idempotency_key=key).job
+        if job.session != caller.session:
+            # Its rows are those that the other database user may see.
+            raise IdempotencyConflictError(key, job.job_id)
         if not job.is_terminal or job.is_settling:
             job = self.new_worker().drive(job, until=until)
         job.raise_for_state()

@@ -7,8 +7,8 @@ the second fence. The first is a database user that can only read.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias
 
 from spectra.domain import Parameter
 from spectra.errors import SqlRefusedError
@@ -102,6 +102,10 @@ def check_read(
         raise SqlRefusedError(refusal.reason, refusal.problem, line, column) from None
 
 
+# Of a list of CTEs: where each stands, by its id, and where each name stands first.
+_Places: TypeAlias = tuple[dict[int, int], dict[tuple[str, ...], int]]
+
+
 class _Check:
     """One look at one statement."""
 
@@ -110,6 +114,7 @@ class _Check:
         self._dialect = dialect
         self._policy = policy
         self._catalog = catalog(dialect)
+        self._ctes: dict[int, _Places] = {}
 
     def run(self) -> None:
         from sqlglot import exp
@@ -194,7 +199,7 @@ class _Check:
         if (alias := node.args.get("alias")) is not None and alias.this is None:
             # A function whose name is a keyword, which sqlglot takes for a table and its columns.
             _refuse("function", f"the function {parts[-1].name.lower()} is not allowed", node)
-        self._name(parts, shadowed=_shadowed(node, parts, self._dialect))
+        self._name(parts, shadowed=self._shadowed(node, parts))
         return parts[0].meta.get("start")
 
     def _in_table(self, field: exp.Expr) -> None:
@@ -202,7 +207,7 @@ class _Check:
         from sqlglot import exp
 
         if isinstance(field, exp.Column):
-            self._name(field.parts, shadowed=_shadowed(field, field.parts, self._dialect))
+            self._name(field.parts, shadowed=self._shadowed(field, field.parts))
 
     def _name(self, parts: list[exp.Expr], *, shadowed: bool) -> None:
         from sqlglot import exp
@@ -216,6 +221,41 @@ class _Check:
             wanted = "name its schema" if len(path) == 1 else "its schema is not among those that may be read"
             _refuse("schema", f"the table {'.'.join(path)} may not be read: {wanted}", parts[0])
 
+    def _shadowed(self, node: exp.Expr, parts: list[exp.Expr]) -> bool:
+        """Whether the name of a table is that of a CTE which is in scope at *node*.
+
+        Within a list of them, each sees those before it; itself, if it is recursive.
+        """
+        from sqlglot import exp
+
+        if len(parts) != 1 or not isinstance(parts[0], exp.Identifier):
+            return False
+        name = _key(parts[0], self._dialect)
+        child: exp.Expr = node
+        while (parent := child.parent) is not None:
+            if isinstance(parent, exp.With):
+                places, firsts = self._places(parent)
+                until = places[id(child)] + bool(child.meta.get("recursive"))
+                if firsts.get(name, until) < until:
+                    return True
+            elif (
+                (found := parent.args.get("with_")) is not None
+                and found is not child
+                and name in self._places(found)[1]
+            ):
+                return True
+            child = parent
+        return False
+
+    def _places(self, ctes: exp.Expr) -> _Places:
+        """Kept: looking through a list of CTEs for each table would take minutes."""
+        if id(ctes) not in self._ctes:
+            firsts: dict[tuple[str, ...], int] = {}
+            for at, cte in enumerate(ctes.expressions):
+                firsts.setdefault(_key(cte.args["alias"].this, self._dialect), at)
+            self._ctes[id(ctes)] = {id(cte): at for at, cte in enumerate(ctes.expressions)}, firsts
+        return self._ctes[id(ctes)]
+
     def _call(self, call: Call) -> None:
         path = folded(call.path, self._dialect)
         # In DuckDB the name before a dot may be a value's, whose method this is.
@@ -225,36 +265,8 @@ class _Check:
             _refuse("function", f"the function {path[-1]} is not allowed", call.offset)
 
 
-def _shadowed(node: exp.Expr, parts: list[exp.Expr], dialect: str) -> bool:
-    """Whether the name of a table is that of a CTE which is in scope at *node*."""
-    from sqlglot import exp
-
-    if len(parts) != 1 or not isinstance(parts[0], exp.Identifier):
-        return False
-    name = _key(parts[0], dialect)
-    return any(_key(cte.args["alias"].this, dialect) == name for cte in _in_scope(node))
-
-
 def _key(identifier: exp.Expr, dialect: str) -> tuple[str, ...]:
     return folded([(identifier.name, bool(identifier.args.get("quoted")))], dialect)
-
-
-def _in_scope(node: exp.Expr) -> Iterator[exp.Expr]:
-    """The CTEs that *node* could name. Within a list, each sees those before it; itself, if it is recursive."""
-    from sqlglot import exp
-
-    child: exp.Expr = node
-    while (parent := child.parent) is not None:
-        if isinstance(parent, exp.With):
-            for cte in parent.expressions:
-                if cte is child:
-                    if cte.meta.get("recursive"):
-                        yield cte
-                    break
-                yield cte
-        elif (found := parent.args.get("with_")) is not None and found is not child:
-            yield from found.expressions
-        child = parent
 
 
 @functools.cache

@@ -25,6 +25,7 @@ __all__ = ["Call", "Parsed", "Refusal", "parse"]
 # every level of a nesting, it looks twice as often for each level more.
 _LOOKS_PER_TOKEN: Final = 40
 _LOOKS: Final = 10_000
+_LOOKS_PER_COPY: Final = 10
 
 
 class Refusal(Exception):
@@ -119,6 +120,7 @@ def _watched(dialect: type) -> Any:
             super().__init__(**options)
             self.looks_left = 0
             self.begun = 0
+            self.column = 0
             self.failed = ("", 0)
             self.calls: dict[int, Call] = {}
             self.tables: dict[int, exp.Table] = {}
@@ -161,8 +163,17 @@ def _watched(dialect: type) -> Any:
                     cte.meta.setdefault("recursive", bool(found.args.get("recursive")))
             return found
 
+        def _parse_column(self) -> Any:
+            outer, self.column = self.column, self._index
+            found = super()._parse_column()
+            self.column = outer
+            return found
+
         def _parse_function_call(self, *args: Any, **options: Any) -> Any:
             index = self._index
+            if index and self._tokens[index - 1].token_type is TokenType.DOT:
+                # For each method in a chain all before it is copied.
+                self.looks_left -= _LOOKS_PER_COPY * (index - self.column)
             found = super()._parse_function_call(*args, **options)
             if found is not None:
                 names = _names(self._tokens, index)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from spectra import Caller, Settings, Spectra
+from spectra import Caller, Session, Settings, Spectra
 from spectra.codec import to_public_result
 from spectra.domain import JobState
 from spectra.errors import (
@@ -269,6 +269,16 @@ def test_it_runs_once_however_often_it_is_asked(stocked: House) -> None:
     with pytest.raises(IdempotencyConflictError):
         ask(stocked, sql, parameters={"p": 0}, limit=5, idempotency_key="k")
     assert ask(stocked, sql, OTHER, parameters={"p": 0}, idempotency_key="k").rows == ()
+
+
+def test_the_rows_of_one_database_user_are_not_another_ones(house: House) -> None:
+    ann, bob = (Caller("acme", session=Session(user)) for user in ("ann", "bob"))
+    assert ask(house, "select 1 as a", ann, idempotency_key="k").rows == ((1,),)
+    with pytest.raises(IdempotencyConflictError):
+        ask(house, "select 1 as a", bob, idempotency_key="k")
+    with pytest.raises(IdempotencyConflictError):
+        ask(house, "select 1 as a", ME, idempotency_key="k")
+    assert ask(house, "select 1 as a", ann, idempotency_key="k").rows == ((1,),)
 
 
 def test_values_are_those_of_a_query_without_a_key(house: House) -> None:

@@ -3,6 +3,7 @@
 import datetime as dt
 import logging
 import sqlite3
+from collections.abc import Iterable
 from decimal import Decimal
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from spectra.errors import InvalidSpecError, SpectraError, SqlRefusedError, SqlSyntaxError
 from spectra.sql import SqlPolicy, bind, check_read, parts, place, quote, table
+from spectra.sql.policy import folded
 
 DIALECTS = ("duckdb", "redshift", "sqlite")
 
@@ -240,6 +242,30 @@ def test_a_hundred_characters_do_not_hold_the_parser_for_minutes(dialect: str, o
         assert refused.reason == "too_deep"
     except SqlSyntaxError:
         pass
+
+
+def test_a_chain_of_methods_does_not_hold_the_parser_for_minutes() -> None:
+    """sqlglot copies all that stands before each of them."""
+    check_read("select a" + ".lower()" * 20, dialect="duckdb", policy=SqlPolicy())
+    with pytest.raises(SqlRefusedError) as refused:
+        check_read("select a" + ".lower()" * 500, dialect="duckdb", policy=SqlPolicy())
+    assert refused.value.reason == "too_deep"
+
+
+def test_names_of_ctes_are_looked_up_once_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a statement of 100 KB holds the process for half a minute."""
+    calls = 0
+
+    def counted(path: Iterable[tuple[str, bool]], dialect: str) -> tuple[str, ...]:
+        nonlocal calls
+        calls += 1
+        return folded(path, dialect)
+
+    monkeypatch.setattr("spectra.sql.guard.folded", counted)
+    names = [f"c{n}" for n in range(300)]
+    ctes = ", ".join(f"{name} as (select 1 as a)" for name in names)
+    check_read(f"with {ctes} select 1 from {', '.join(names)}", dialect="redshift", policy=SqlPolicy())
+    assert calls < 10 * len(names)
 
 
 @pytest.mark.parametrize("dialect", ["duckdb", "redshift", "sqlite"])
