@@ -7,7 +7,7 @@ import platform
 import sys
 from pathlib import Path
 
-NAMES = ("importing", "events", "job_store", "exports", "dynamodb", "redshift", "s3")
+NAMES = ("importing", "events", "guard", "job_store", "exports", "dynamodb", "redshift", "s3")
 RESULTS = Path(__file__).with_name("RESULTS.md")
 
 

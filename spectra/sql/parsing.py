@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Call", "Parsed", "Refusal", "parse"]
 
-# Of an honest statement the parser looks at each token some times over. Where it tries two readings at
-# every level of a nesting, it looks twice as often for each level more.
-_LOOKS_PER_TOKEN: Final = 40
-_LOOKS: Final = 10_000
+# In an honest statement the parser goes back over each token some times. Where it tries two readings at every
+# level of a nesting, it goes back twice as far for each level more.
+_BACK_PER_TOKEN: Final = 40
+_BACK: Final = 10_000
 
 
 class Refusal(Exception):
@@ -73,16 +73,16 @@ def parse(bound: Bound, dialect: str) -> Parsed:
     from sqlglot.errors import ParseError, TokenError
 
     spoken = Dialect.get_or_raise(dialect)
-    spoken.INDEX_OFFSET = (
-        0  # else subscripts are rewritten, in a time that grows with the square of their number
-    )
-    spoken.STRICT_JSON_PATH_SYNTAX = False  # else a path that sqlglot cannot read is logged
+    # Subscripts would be rewritten, in a time that grows with the square of their number.
+    spoken.INDEX_OFFSET = 0
+    # A path into JSON that sqlglot cannot read would be logged.
+    spoken.STRICT_JSON_PATH_SYNTAX = False
     try:
         tokens = spoken.tokenize(bound.text)
     except TokenError:
         raise SqlSyntaxError("a quote or a comment is not closed") from None
     parser = _watched(type(spoken))(dialect=spoken)
-    parser.looks_left = _LOOKS + _LOOKS_PER_TOKEN * len(tokens)
+    parser.back_left = _BACK + _BACK_PER_TOKEN * len(tokens)
     try:
         statements = parser.parse(tokens, bound.text)
     except ParseError:
@@ -115,9 +115,11 @@ def _watched(dialect: type) -> Any:
     class Watched(base):  # type: ignore[misc]
         """Notes what it reads, refuses what it does not know, and gives up where reading would take minutes."""
 
+        SUPPORTS_IMPLICIT_UNNEST = False  # A table is a table, whatever it is an alias of.
+
         def __init__(self, **options: Any) -> None:
             super().__init__(**options)
-            self.looks_left = 0
+            self.back_left = 0
             self.begun = 0
             self.failed = ("", 0)
             self.calls: dict[int, Call] = {}
@@ -139,11 +141,11 @@ def _watched(dialect: type) -> Any:
             problem = "something is missing after this" if missing else "this was not expected here"
             return SqlSyntaxError(problem, *bound.position(offset))
 
-        def _advance(self, times: int = 1) -> None:
-            self.looks_left -= 1
-            if self.looks_left < 0:
+        def _retreat(self, index: int) -> None:
+            self.back_left -= self._index - index
+            if self.back_left < 0:
                 raise Refusal("too_deep", "the SQL is nested too deeply")
-            super()._advance(times)
+            super()._retreat(index)
 
         def _parse_statement(self) -> Any:
             outer, self.begun = self.begun, self._curr.start
@@ -190,7 +192,9 @@ def _watched(dialect: type) -> Any:
             words = [t.text.upper() for t in self._tokens[at : at + 2] if t.token_type is not named]
             if words == ["FORMAT", "VALUES"] or (words[:1] == ["VALUES"] and words[1:] != ["("]):
                 # Perhaps tables of these names, and others behind them, which sqlglot takes for values.
-                raise Refusal("unknown", "VALUES without parentheses is not known to be safe", self._curr.start)
+                raise Refusal(
+                    "unknown", "VALUES without parentheses is not known to be safe", self._curr.start
+                )
             return super()._parse_derived_table_values(*args, **options)
 
         def _parse_locks(self) -> Any:

@@ -253,7 +253,9 @@ def test_long_and_honest_statements_are_read(dialect: str) -> None:
     check_read(
         f"select 1 from t where a in ({','.join(map(str, range(3000)))})", dialect=dialect, policy=SqlPolicy()
     )
-    check_read("select cast(cast(cast(1 as decimal) as decimal) as decimal)", dialect=dialect, policy=SqlPolicy())
+    check_read(
+        "select cast(cast(cast(1 as decimal) as decimal) as decimal)", dialect=dialect, policy=SqlPolicy()
+    )
 
 
 @pytest.mark.parametrize(
