@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Final
 
 import attrs
 
@@ -12,6 +14,9 @@ from spectra.domain import Parameter
 from spectra.errors import InvalidSpecError, SqlSyntaxError
 
 __all__ = ["Bound", "bind", "literal", "place"]
+
+# What could be a parameter; the second colon of a cast could not.
+_COLON: Final = re.compile(r"(?<!:):[A-Za-z_]")
 
 
 @attrs.frozen
@@ -56,7 +61,7 @@ def place(sql: str, parameters: Mapping[str, Parameter], dialect: str) -> Bound:
         InvalidSpecError: a name without a value, or a value that is used nowhere.
         SqlSyntaxError: the statement has no tokens that could be told apart.
     """
-    if ":" not in sql and not parameters:
+    if not parameters and not _COLON.search(sql):
         return Bound(sql, sql)
     text: list[str] = []
     spans: list[tuple[int, int, int, int]] = []

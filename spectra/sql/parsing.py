@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Call", "Parsed", "Refusal", "parse"]
 
-# Of an honest statement the parser looks at each token some times over. Where it tries two readings at
-# every level of a nesting, it looks twice as often for each level more.
-_LOOKS_PER_TOKEN: Final = 40
-_LOOKS: Final = 10_000
-_LOOKS_PER_COPY: Final = 10
+# In an honest statement the parser goes back over each token some times. Where it tries two readings at every
+# level of a nesting, it goes back twice as far for each level more.
+_BACK_PER_TOKEN: Final = 40
+_BACK: Final = 10_000
+_BACK_PER_COPY: Final = 10
 
 
 class Refusal(Exception):
@@ -74,16 +74,16 @@ def parse(bound: Bound, dialect: str) -> Parsed:
     from sqlglot.errors import ParseError, TokenError
 
     spoken = Dialect.get_or_raise(dialect)
-    spoken.INDEX_OFFSET = (
-        0  # else subscripts are rewritten, in a time that grows with the square of their number
-    )
-    spoken.STRICT_JSON_PATH_SYNTAX = False  # else a path that sqlglot cannot read is logged
+    # Subscripts would be rewritten, in a time that grows with the square of their number.
+    spoken.INDEX_OFFSET = 0
+    # A path into JSON that sqlglot cannot read would be logged.
+    spoken.STRICT_JSON_PATH_SYNTAX = False
     try:
         tokens = spoken.tokenize(bound.text)
     except TokenError:
         raise SqlSyntaxError("a quote or a comment is not closed") from None
     parser = _watched(type(spoken))(dialect=spoken)
-    parser.looks_left = _LOOKS + _LOOKS_PER_TOKEN * len(tokens)
+    parser.back_left = _BACK + _BACK_PER_TOKEN * len(tokens)
     try:
         statements = parser.parse(tokens, bound.text)
     except ParseError:
@@ -116,9 +116,11 @@ def _watched(dialect: type) -> Any:
     class Watched(base):  # type: ignore[misc]
         """Notes what it reads, refuses what it does not know, and gives up where reading would take minutes."""
 
+        SUPPORTS_IMPLICIT_UNNEST = False  # A table is a table, whatever it is an alias of.
+
         def __init__(self, **options: Any) -> None:
             super().__init__(**options)
-            self.looks_left = 0
+            self.back_left = 0
             self.begun = 0
             self.column = 0
             self.failed = ("", 0)
@@ -141,11 +143,14 @@ def _watched(dialect: type) -> Any:
             problem = "something is missing after this" if missing else "this was not expected here"
             return SqlSyntaxError(problem, *bound.position(offset))
 
-        def _advance(self, times: int = 1) -> None:
-            self.looks_left -= 1
-            if self.looks_left < 0:
+        def _retreat(self, index: int) -> None:
+            self._tire(self._index - index)
+            super()._retreat(index)
+
+        def _tire(self, by: int) -> None:
+            self.back_left -= by
+            if self.back_left < 0:
                 raise Refusal("too_deep", "the SQL is nested too deeply")
-            super()._advance(times)
 
         def _parse_statement(self) -> Any:
             outer, self.begun = self.begun, self._curr.start
@@ -173,7 +178,7 @@ def _watched(dialect: type) -> Any:
             index = self._index
             if index and self._tokens[index - 1].token_type is TokenType.DOT:
                 # For each method in a chain all before it is copied.
-                self.looks_left -= _LOOKS_PER_COPY * (index - self.column)
+                self._tire(_BACK_PER_COPY * (index - self.column))
             found = super()._parse_function_call(*args, **options)
             if found is not None:
                 names = _names(self._tokens, index)
