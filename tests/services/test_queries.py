@@ -129,6 +129,14 @@ def test_an_error_of_the_warehouse_is_told(house: House) -> None:
         assert failed.value.category == "validation"
 
 
+def test_no_error_tells_the_names_of_other_tables(house: House) -> None:
+    for name in ("spectra_ledge", "item"):
+        with pytest.raises(ExecutorError) as failed:
+            ask(house, f"select 1 from {name}")
+        assert "spectra_ledger" not in str(failed.value)
+        assert "items" not in str(failed.value)
+
+
 def test_at_its_timeout_a_statement_is_cancelled(build: Callable[..., House]) -> None:
     house = build()
     with pytest.raises(QueryTimeoutError) as late:
