@@ -9,20 +9,20 @@ Dates and times are strings of ISO 8601, those with a zone in UTC; binary is hex
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import Context, Decimal
+from decimal import Decimal
 from json.encoder import encode_basestring
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 import attrs
 
+from spectra.codec.types import DECIMALS, FLOATS, JSON, PLAIN_INSTANTS, type_name
 from spectra.domain import Column
 from spectra.ports import QueryResult
 
-__all__ = ["from_lines", "query_json", "to_public_result"]
+__all__ = ["query_json", "to_public_result"]
 
 Values: TypeAlias = Sequence[Any]
 
@@ -44,14 +44,6 @@ def to_public_result(result: QueryResult, /) -> dict[str, Any]:
     return public
 
 
-def from_lines(lines: Iterable[bytes], columns: Sequence[Column], /) -> Iterator[tuple[Any, ...]]:
-    """Read rows of an export in JSON back, each value with the type of its column."""
-    readers = [(column.name, _reader(column)) for column in columns]
-    for line in lines:
-        row = json.loads(line, parse_float=Decimal)
-        yield tuple(None if row.get(name) is None else read(row[name]) for name, read in readers)
-
-
 def _metadata(result: QueryResult) -> dict[str, Any]:
     return {
         "columns": [column.name for column in result.columns],
@@ -62,11 +54,6 @@ def _metadata(result: QueryResult) -> dict[str, Any]:
         "execution_time_ms": result.execution_time_ms,
         "query_id": result.query_id,
     }
-
-
-def _kind(column: Column) -> str:
-    name = column.type.lower().partition("(")[0].strip()
-    return "nested" if name.endswith("]") else name
 
 
 # ---- writing ----------------------------------------------------------------------------------------
@@ -101,8 +88,8 @@ def _quote(column: _Texts) -> str:
 
 
 def _written_column(column: Column, values: Values) -> _Texts:
-    kind = _kind(column)
-    if kind in _JSON:
+    kind = type_name(column.type)
+    if kind in JSON:
         return _Texts([_json_text(v) if isinstance(v, str) else _written(v) for v in values])
     convert, quoted = _WRITERS.get(kind, (_written, False))
     try:
@@ -114,7 +101,7 @@ def _written_column(column: Column, values: Values) -> _Texts:
 
 def _written_as(kind: str, value: Any) -> str:
     # A driver may give a whole number of a decimal column as an int: it is a string all the same.
-    return f'"{value}"' if kind in _DECIMALS and type(value) is int else _written(value)
+    return f'"{value}"' if kind in DECIMALS and type(value) is int else _written(value)
 
 
 def _finite(value: float) -> str:
@@ -132,7 +119,7 @@ def _plain(value: Decimal) -> str:
 def _json_text(text: str) -> str:
     try:
         json.loads(text, parse_constant=_no_constant)
-    except ValueError:
+    except (ValueError, RecursionError):
         return encode_basestring(text)
     return text
 
@@ -170,12 +157,17 @@ def _written(value: Any) -> str:
         case bytes() | bytearray() | memoryview():
             return f'"{bytes(value).hex()}"'
         case Mapping():
-            items = (f"{encode_basestring(str(key))}:{_written(item)}" for key, item in value.items())
+            items = (f"{_key(key)}:{_written(item)}" for key, item in value.items())
             return "{" + ",".join(items) + "}"
         case list() | tuple():
             return "[" + ",".join(map(_written, value)) + "]"
         case _:
             return encode_basestring(str(value))
+
+
+def _key(key: Any) -> str:
+    text = _written(key)
+    return text if text.startswith('"') else encode_basestring(text)
 
 
 def _duration(value: timedelta) -> str:
@@ -188,66 +180,19 @@ def _duration(value: timedelta) -> str:
     return f"P{days}D" if days and not rest else f"P{f'{days}D' if days else ''}T{seconds}S"
 
 
-# ---- reading ----------------------------------------------------------------------------------------
-
-
-def _reader(column: Column) -> Callable[[Any], Any]:
-    scaled = _SCALE.search(column.type)
-    if _kind(column) in _DECIMALS and scaled is not None:
-        # A warehouse may leave out zeros at the end, which belong to the value.
-        unit = Decimal(1).scaleb(-int(scaled[1]))
-        return lambda value: Decimal(value).quantize(unit, context=_EXACTLY)
-    return _READERS.get(_kind(column), _as_it_is)
-
-
-def _as_it_is(value: Any) -> Any:
-    return value
-
-
-def _json_of(value: Any) -> str:
-    """The text of a JSON value whose numbers were read as decimals, so that none lost a digit."""
-    match value:
-        case Decimal():
-            return str(value)
-        case dict():
-            items = (f"{encode_basestring(key)}:{_json_of(item)}" for key, item in value.items())
-            return "{" + ",".join(items) + "}"
-        case list():
-            return "[" + ",".join(map(_json_of, value)) + "]"
-        case _:
-            return json.dumps(value, ensure_ascii=False)
-
-
-_SCALE: Final = re.compile(r",\s*(\d+)\)$")
-_EXACTLY: Final = Context(prec=100)
 _NOT_FINITE: Final = MappingProxyType({"nan": '"NaN"', "inf": '"Infinity"', "-inf": '"-Infinity"'})
 
 _INTEGERS: Final = (
     *("smallint", "integer", "bigint", "int", "int2", "int4", "int8", "oid"),
     *("tinyint", "hugeint", "utinyint", "usmallint", "uinteger", "ubigint", "uhugeint"),
 )
-_FLOATS: Final = ("real", "double precision", "double", "float", "float4", "float8")
 _TEXTS: Final = ("character varying", "varchar", "character", "char", "bpchar", "text", "name", "unknown")
-_DECIMALS: Final = ("numeric", "decimal")
-_JSON: Final = ("super", "json")
-_PLAIN_INSTANTS: Final = (
-    *("timestamp", "timestamp without time zone"),
-    *("timestamp_s", "timestamp_ms", "timestamp_ns"),
-)
-_INSTANTS: Final = (*_PLAIN_INSTANTS, "timestamp with time zone", "timestamptz")
 
 _WRITERS: Final[Mapping[str, tuple[Callable[[Any], str], bool]]] = MappingProxyType(
     dict.fromkeys(_INTEGERS, (int.__repr__, False))
-    | dict.fromkeys(_FLOATS, (_finite, False))
+    | dict.fromkeys(FLOATS, (_finite, False))
     | dict.fromkeys(_TEXTS, (encode_basestring, False))
-    | dict.fromkeys(_DECIMALS, (_plain, True))
-    | dict.fromkeys(_PLAIN_INSTANTS, (datetime.isoformat, True))
+    | dict.fromkeys(DECIMALS, (_plain, True))
+    | dict.fromkeys(PLAIN_INSTANTS, (datetime.isoformat, True))
     | {"date": (date.isoformat, True), "boolean": ({True: "true", False: "false"}.__getitem__, False)}
-)
-_READERS: Final[Mapping[str, Callable[[Any], Any]]] = MappingProxyType(
-    dict.fromkeys(_FLOATS, float)
-    | dict.fromkeys(_DECIMALS, Decimal)
-    | dict.fromkeys(_JSON, _json_of)
-    | dict.fromkeys(_INSTANTS, datetime.fromisoformat)
-    | {"date": date.fromisoformat, "time": time.fromisoformat, "time without time zone": time.fromisoformat}
 )

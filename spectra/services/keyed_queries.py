@@ -8,7 +8,7 @@ from itertools import islice
 
 import attrs
 
-from spectra.codec.rows import from_lines
+from spectra.codec.lines import from_lines
 from spectra.domain import Caller, ContentType, ExportSpec, Files, Job
 from spectra.errors import (
     IdempotencyConflictError,

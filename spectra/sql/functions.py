@@ -88,12 +88,13 @@ _REDSHIFT: Final = _SYNTAX | _names(
     translate trunc upper upper_attribute_names var_pop var_samp varchar variance
     """
 )
+# Without CONVERT, whose second argument sqlglot takes for a type: a call there would not be seen.
 _POSTGRES: Final = _SYNTAX | _names(
     """
     abs acos add_months age any_value array_agg array_append array_cat array_position array_prepend
     array_remove array_replace ascii asin atan atan2 avg bit_and bit_length bit_or bool bool_and bool_or
     bpchar bpcharcmp btrim bttext_pattern_cmp can_json_parse cardinality cbrt ceil ceiling char_length
-    character_length charindex chr clock_timestamp collate concat concat_ws convert convert_timezone corr
+    character_length charindex chr clock_timestamp collate concat concat_ws convert_timezone corr
     cos cot count covar_pop covar_samp crc32 cume_dist current_date current_time current_timestamp date
     date_add date_bin date_cmp date_cmp_timestamp date_cmp_timestamptz date_diff date_part date_part_year
     date_trunc dateadd datediff datepart decimal_precision decimal_scale decode degrees dense_rank

@@ -129,6 +129,14 @@ def test_an_error_of_the_warehouse_is_told(house: House) -> None:
         assert failed.value.category == "validation"
 
 
+def test_no_error_tells_the_names_of_other_tables(house: House) -> None:
+    for name in ("spectra_ledge", "item"):
+        with pytest.raises(ExecutorError) as failed:
+            ask(house, f"select 1 from {name}")
+        assert "spectra_ledger" not in str(failed.value)
+        assert "items" not in str(failed.value)
+
+
 def test_at_its_timeout_a_statement_is_cancelled(build: Callable[..., House]) -> None:
     house = build()
     with pytest.raises(QueryTimeoutError) as late:
@@ -301,6 +309,49 @@ def test_values_are_those_of_a_query_without_a_key(house: House) -> None:
             datetime(2026, 1, 2, 3, 4, 5, 678000),
             datetime(2026, 1, 2, 3, 4, tzinfo=UTC).time(),
         )
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "[1.5::decimal(5,2), null]",
+        "[1.5::double]",
+        "{'a': 1.5::double, 'b c\"d': [date '2026-01-02'], 'e': {'f': 1.50::decimal(9,2)}}",
+        "map {'k': 1.5::double, 'j': null}",
+        "union_value(num := 1.5::double)",
+        "interval '1 month 2 days 03:04:05.5'",
+        "interval '-1 year'",
+        "-interval '03:04:05'",
+        "'\\xAA\\x00a''\\x5C'::blob",
+        "['\\xAA'::blob]",
+        "[timestamptz '2026-01-02 03:04:05+02']",
+        "timetz '03:04:05+02'",
+        "uuid '00000000-0000-0000-0000-000000000001'",
+        "12345678901234567890123456789012345678901234567890::bignum",
+        "date '0044-01-01 (BC)'",
+        "timestamp '20000-01-01'",
+        "['{\"a\":1}'::json]",
+        "json(repeat('9', 6000))",
+    ],
+)
+def test_types_of_duckdb_are_with_a_key_what_they_are_without(
+    build: Callable[..., House], value: str
+) -> None:
+    house = build()
+    if house.family == "memory":
+        pytest.skip("SQLite has no such types")
+    sql = f"select {value} as v"
+    plain, keyed = ask(house, sql), ask(house, sql, idempotency_key="k")
+    assert keyed.rows == plain.rows
+    assert to_public_result(keyed)["data"] == to_public_result(plain)["data"]
+
+
+@pytest.mark.parametrize("value", ["date 'infinity'", "timestamp '-infinity'", "timestamptz 'infinity'"])
+def test_what_python_has_no_value_for_can_be_read_back(build: Callable[..., House], value: str) -> None:
+    house = build()
+    if house.family == "memory":
+        pytest.skip("SQLite has no such types")
+    assert "infinity" in str(ask(house, f"select {value} as v", idempotency_key="k").rows[0][0])
 
 
 def test_no_rows_and_exactly_the_limit(stocked: House) -> None:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spectra.codec import query_json, to_public_result
-from spectra.codec.rows import from_lines
+from spectra.codec.lines import from_lines
 from spectra.domain import Column
 from spectra.ports import QueryResult
 
@@ -188,3 +188,13 @@ def test_lines_of_an_export_are_read_by_type() -> None:
             None,
         )
     ]
+
+
+def test_a_json_value_too_deep_to_be_looked_at_is_text() -> None:
+    deep = "[" * 200_000 + "]" * 200_000
+    assert written("super", deep) == deep
+
+
+def test_keys_of_maps_are_written_as_values_are() -> None:
+    keys = {True: 1, dt.date(2026, 1, 2): 2, b"\xaa": 3, 4: 4}
+    assert written("MAP", keys) == {"true": 1, "2026-01-02": 2, "aa": 3, "4": 4}

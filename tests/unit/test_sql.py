@@ -244,6 +244,12 @@ def test_a_hundred_characters_do_not_hold_the_parser_for_minutes(dialect: str, o
         pass
 
 
+def test_no_call_hides_where_sqlglot_reads_a_type() -> None:
+    for dialect in ("duckdb", "postgres", "redshift", "sqlite"):
+        with pytest.raises((SqlRefusedError, SqlSyntaxError)):
+            check_read("select convert(a, set_config('b', 'c', false))", dialect=dialect, policy=SqlPolicy())
+
+
 def test_a_chain_of_methods_does_not_hold_the_parser_for_minutes() -> None:
     """sqlglot copies all that stands before each of them."""
     check_read("select a" + ".lower()" * 20, dialect="duckdb", policy=SqlPolicy())

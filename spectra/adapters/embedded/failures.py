@@ -184,8 +184,8 @@ def _category(state: str, kind: str) -> Category:
 def _worded(message: str) -> str:
     for pattern, wording in _WORDING:
         if found := pattern.search(message):
-            hint = re.search(r'Did you mean "(.*?)"', message)
-            return wording.format(found[1]) + (f"; did you mean '{hint[1]}'?" if hint else "")
+            # What DuckDB guesses was meant may be another tenant's, or the ledger.
+            return wording.format(found[1])
     return re.sub(r"\s*\n\n?LINE \d+: .*", "", message, flags=re.DOTALL).strip()
 
 

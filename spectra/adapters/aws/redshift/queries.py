@@ -62,7 +62,7 @@ class Queries:
             except Exception as exc:
                 raise self._told(exc, connection, query, time.monotonic() - begun) from exc
             finally:
-                watch.cancel()
+                self._put_away(watch, connection)
         return QueryResult(
             columns=tuple(Column(name, type_name(number)) for name, number in columns),
             rows=tuple(rows[: query.limit]),
@@ -102,6 +102,13 @@ class Queries:
         if isinstance(exc, SpectraError):
             return exc
         return ExecutorError(job_error(cause))
+
+    def _put_away(self, watch: threading.Timer, connection: Channel) -> None:
+        """A cancel under way would hit the next statement of this connection: it is waited for."""
+        watch.cancel()
+        watch.join(_GRACE)
+        if watch.is_alive():
+            connection.abandon()
 
     def _give_up(self, connection: Channel) -> None:
         """The server has not kept the timeout itself: end the statement, then the connection."""
