@@ -69,8 +69,8 @@ class QueryService:
         timeout = self._time(timeout)
         if self.runner is None:
             raise NotConfiguredError("no query runner was given; pass one to Spectra as query_runner")
-        self.check_sql(spec, self.runner.dialect)
         with self.admission.of(checked(caller).tenant_id):
+            self.check_sql(spec, self.runner.dialect)  # admitted first: hostile text takes seconds to read
             if idempotency_key is not None:
                 result = self.keyed.run(caller, spec, limit=limit, timeout=timeout, key=idempotency_key)
             else:
