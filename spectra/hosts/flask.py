@@ -6,6 +6,7 @@ app.register_blueprint(blueprint(spectra, caller=who_asks), url_prefix="/api")
 from __future__ import annotations
 
 import functools
+import io
 from collections.abc import Callable, Collection
 from typing import BinaryIO, Final, cast
 from wsgiref.util import FileWrapper
@@ -76,7 +77,7 @@ def _answer(
         query=[*request.args.items(multi=True)],
         # Proxies may have changed the host's name; `request.host` is what Flask was told to believe.
         headers={**{key.lower(): value for key, value in request.headers}, "host": request.host},
-        body=cast(BinaryIO, request.stream),
+        body=_body(request),
         base_url=(public_url or _mounted_at(request, route, parameters)).rstrip("/"),
     )
     answer = api.begin(route, asked, route.own(parameters), who).response()
@@ -85,6 +86,12 @@ def _answer(
         return _Response([answer.body], answer.status, headers)  # in a list, it leaves a HEAD its length
     # Passed through, a stream is closed by the server, whether or not it was read.
     return _Response(FileWrapper(answer.body, _BLOCK), answer.status, headers, direct_passthrough=True)
+
+
+def _body(request: flask.Request) -> BinaryIO:
+    # Who asks for a signature of the body has read it; Flask has kept it then.
+    read = "stream" in vars(request)
+    return io.BytesIO(request.get_data()) if read else cast(BinaryIO, request.stream)
 
 
 def _mounted_at(request: flask.Request, route: Route, parameters: dict[str, str]) -> str:

@@ -181,6 +181,24 @@ def test_what_the_caller_raises_is_the_hosts(spectra: Spectra, serve: Any) -> No
     assert httpx.get(f"{where}/files/x").status_code == 403
 
 
+def test_a_caller_may_read_the_body(spectra: Spectra, serve: Any) -> None:
+    """As one does that checks a signature."""
+    signed = []
+
+    def checked(request: Request) -> Caller:
+        signed.append(request.get_data())
+        return ME
+
+    where = serve(app_of(spectra, caller=checked))
+    body = b'{"operation": "insert", "object": "items"}'
+    made = httpx.post(f"{where}/bulk/jobs", content=body, headers=JSON)
+    assert made.status_code == 201, made.text
+    path = f"{where}/bulk/jobs/{made.json()['job_id']}"
+    assert httpx.put(f"{path}/upload", content=b"id\n1\n").status_code == 204
+    assert httpx.patch(path, json={"state": "UploadComplete"}).status_code == 200
+    assert signed[:2] == [body, b"id\n1\n"]
+
+
 def test_paths_and_methods_that_are_none_are_the_hosts(spectra: Spectra, serve: Any) -> None:
     app = app_of(spectra)
     app.register_error_handler(404, lambda _: ({"mine": 404}, 404))
