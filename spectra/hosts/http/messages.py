@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
@@ -20,6 +21,7 @@ MAX_BODY: Final = 1024 * 1024
 """Bytes of a JSON body; the largest honest one has 100 KB of SQL, and as much of parameters."""
 
 _DRAINED: Final = 64 * 1024 * 1024
+_DRAINING: Final = 10.0
 _BLOCK: Final = 256 * 1024
 
 
@@ -65,15 +67,15 @@ class Request:
         return found
 
     def drain(self) -> None:
-        """Read the rest of the body, up to 64 MiB.
+        """Read the rest of the body, up to 64 MiB and for some seconds.
 
         Who sends all of it before listening hears no answer from a host that hangs up in the middle.
         """
         if (self.length or 0) > _DRAINED:
             return
-        left = _DRAINED
+        left, until = _DRAINED, time.monotonic() + _DRAINING
         with suppress(Exception):  # of a client that is gone
-            while left > 0 and (block := self.body.read(_BLOCK)):
+            while left > 0 and time.monotonic() < until and (block := self.body.read(_BLOCK)):
                 left -= len(block)
 
     def json(self, *, optional: bool = False) -> dict[str, Any]:
