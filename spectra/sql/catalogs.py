@@ -26,7 +26,7 @@ class Catalog:
     def refuses(self, path: tuple[str, ...]) -> tuple[str, str] | None:
         """The reason and the problem, if the table with these parts of its name is not for tenants."""
         *schemas, name = (part.lower() for part in path)
-        if self.ledger.fullmatch(name):
+        if self.ledger.fullmatch(name) or _SCHEMA in schemas:
             return "ledger", "the ledger is not for tenants"
         if any(map(self.schemas.fullmatch, schemas)):
             return "catalog", f"{'.'.join(path)} belongs to the system's catalog"
@@ -46,8 +46,9 @@ def _pattern(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.DOTALL)
 
 
+_SCHEMA: Final = "spectra"
 _LEDGER: Final = _pattern("spectra_ledger")
-# The sixteen tables, whatever the name of their schema.
+# The sixteen tables; their schema may have another name.
 _LEDGERS: Final = _pattern(r"spectra_ledger|ledger_(0\d|1[0-5])")
 _POSTGRES: Final = r"information_schema|pg_.*"
 _REDSHIFT: Final = r"(pg|stl|stv|svl|svv|svcs|sys|stcs|stll|systable|awsdms)_.*"

@@ -7,8 +7,9 @@ the second fence. The first is a database user that can only read.
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from spectra.domain import Parameter
 from spectra.errors import SqlRefusedError
@@ -18,58 +19,13 @@ from spectra.sql.lexing import ambiguous
 from spectra.sql.literals import place
 from spectra.sql.parsing import Call, Parsed, Refusal, parse
 from spectra.sql.policy import SqlPolicy, folded
+from spectra.sql.syntax import BEFORE_PARENTHESES, CATALOG_TYPES, DUCKDB_STATEMENTS, NODES, SESSION_WORDS
 
 if TYPE_CHECKING:
     from sqlglot import exp
+    from sqlglot.tokenizer_core import Token
 
 __all__ = ["check_read"]
-
-# What a query is made of, beside functions.
-_SYNTAX: Final = """
-    Add Alias All Any AtIndex AtTimeZone Between BitString BitwiseAnd BitwiseLeftShift BitwiseNot BitwiseOr
-    BitwiseRightShift BitwiseXor Boolean Bracket ByteString CTE Column ColumnDef Comprehension Connect Cube DPipe
-    DataType DataTypeParam Distance Distinct Div Dot EQ Escape Except Fetch Filter From GT GTE Glob Group
-    GroupingSets Having HexString HistoricalData ILike Identifier IgnoreNulls In IntDiv Intersect Interval IntervalSpan Is
-    JSONKeyValue JSONPath JSONPathKey JSONPathRecursive JSONPathRoot JSONPathSelector JSONPathSlice
-    JSONPathSubscript JSONPathUnion JSONPathWildcard Join Kwarg LT LTE Lambda Lateral Like Limit LimitOptions
-    Literal Match Mod Mul NEQ National Nearest Neg Not Null NullSafeEQ NullSafeNEQ Offset Order Ordered Overlaps Paren
-    Pivot PivotAlias PositionalColumn Prior PropertyEQ Qualify RawString RespectNulls Rollup Select SimilarTo
-    Slice Star Sub Subquery Table TableAlias TableSample Tuple UnicodeString Union Values Var Where Window
-    WindowSpec With WithinGroup
-"""
-# Without quotes these begin a statement in DuckDB, which sqlglot reads as a name and an alias.
-_DUCKDB_STATEMENTS: Final = frozenset({"desc", "describe", "show", "summarize"})
-# A cast to one of these looks a name up in the catalog.
-_CATALOG_TYPES: Final = frozenset(
-    [
-        "regclass",
-        "regcollation",
-        "regconfig",
-        "regdictionary",
-        "regnamespace",
-        "regoper",
-        "regoperator",
-        "regproc",
-        "regprocedure",
-        "regrole",
-        "regtype",
-    ]
-)
-# Functions without parentheses, where sqlglot reads a column.
-_SESSION: Final = frozenset(
-    [
-        "current_aws_account",
-        "current_catalog",
-        "current_namespace",
-        "current_role",
-        "current_schema",
-        "current_user",
-        "current_user_id",
-        "session_user",
-        "system_user",
-        "user",
-    ]
-)
 
 
 def check_read(
@@ -115,6 +71,7 @@ class _Check:
         self._policy = policy
         self._catalog = catalog(dialect)
         self._ctes: dict[int, _Places] = {}
+        self._aliases: set[int | None] = set()
 
     def run(self) -> None:
         from sqlglot import exp
@@ -131,9 +88,11 @@ class _Check:
             elif isinstance(node, exp.Table):
                 judged.add(self._table(node))
             elif isinstance(node, exp.Column):
-                self._column(node)
+                self._bare(node.parts)
             elif isinstance(node, exp.DataType):
                 self._type(node)
+            elif kind is exp.TableAlias and node.this is not None:
+                self._aliases.add(node.this.meta.get("start"))
             elif isinstance(node, exp.CTE | exp.Subquery):
                 self._inner(node)
             elif (
@@ -146,6 +105,20 @@ class _Check:
                 self._name(table.parts, shadowed=False)
         for call in self._parsed.calls.values():
             self._call(call)
+        self._parentheses()
+
+    def _parentheses(self) -> None:
+        """Every name before a parenthesis is a call that was judged, or an alias; sqlglot may see neither."""
+        from sqlglot.tokenizer_core import TokenType
+
+        for name, after in itertools.pairwise(self._parsed.tokens):
+            if after.token_type is not TokenType.L_PAREN:
+                continue
+            if name.start in self._parsed.calls or name.start in self._aliases:
+                continue
+            word = name.text.rpartition(" ")[2]
+            if word.isidentifier() and word.upper() not in BEFORE_PARENTHESES and _is_name(name):
+                _refuse("function", f"the function {word.lower()} is not allowed", name.start)
 
     def _unknown(self, node: exp.Expr) -> NoReturn:
         from sqlglot import exp
@@ -174,28 +147,25 @@ class _Check:
 
     def _type(self, node: exp.DataType) -> None:
         kind = str(node.args.get("kind") or "").lower()
-        if kind in _CATALOG_TYPES:
+        if kind in CATALOG_TYPES:
             _refuse("type", f"the type {kind} is not allowed", node)
 
-    def _column(self, node: exp.Column) -> None:
-        if len(node.parts) > 1 or node.this.args.get("quoted"):
+    def _bare(self, parts: list[exp.Expr]) -> None:
+        """Names of columns and tables that are none, without quotes and alone."""
+        if len(parts) > 1 or parts[0].args.get("quoted"):
             return
-        name = node.name.lower()
-        if self._dialect in ("redshift", "postgres") and name in _SESSION:
-            _refuse("function", f"the function {name} is not allowed", node)
-        self._word(name, node)
-
-    def _word(self, name: str, node: exp.Expr) -> None:
-        if self._dialect == "duckdb" and name in _DUCKDB_STATEMENTS:
-            _refuse("statement", f"{name.upper()} is not allowed", node)
+        name = parts[0].name.lower()
+        if self._dialect in ("postgres", "redshift") and name in SESSION_WORDS:
+            _refuse("function", f"the function {name} is not allowed", parts[0])
+        if self._dialect == "duckdb" and name in DUCKDB_STATEMENTS:
+            _refuse("statement", f"{name.upper()} is not allowed", parts[0])
 
     def _table(self, node: exp.Table) -> int | None:
         """Judge the table, and say where its name begins."""
         parts = node.parts
         if not parts:
             return None
-        if len(parts) == 1 and not parts[0].args.get("quoted"):
-            self._word(parts[0].name.lower(), node)
+        self._bare(parts)
         if (alias := node.args.get("alias")) is not None and alias.this is None:
             # A function whose name is a keyword, which sqlglot takes for a table and its columns.
             _refuse("function", f"the function {parts[-1].name.lower()} is not allowed", node)
@@ -265,6 +235,12 @@ class _Check:
             _refuse("function", f"the function {path[-1]} is not allowed", call.offset)
 
 
+def _is_name(token: Token) -> bool:
+    from sqlglot.tokenizer_core import TokenType
+
+    return token.token_type not in (TokenType.STRING, TokenType.NATIONAL_STRING, TokenType.RAW_STRING)
+
+
 def _key(identifier: exp.Expr, dialect: str) -> tuple[str, ...]:
     return folded([(identifier.name, bool(identifier.args.get("quoted")))], dialect)
 
@@ -273,7 +249,7 @@ def _key(identifier: exp.Expr, dialect: str) -> tuple[str, ...]:
 def _known() -> frozenset[type]:
     from sqlglot import exp
 
-    return frozenset(getattr(exp, name) for name in _SYNTAX.split())
+    return frozenset(getattr(exp, name) for name in NODES)
 
 
 def _words(node: Any) -> str:

@@ -57,9 +57,9 @@ def _in_gap(gap: str, offset: int) -> Iterator[tuple[int, str]]:
 
 def _in_word(word: str, offset: int, dialect: str) -> Iterator[tuple[int, str]]:
     if word.startswith("$") and len(word) > 1:
-        tag = word[1 : word.index("$", 1)]
-        if tag[:1].isdigit() or not all(map(_in_names, tag)):
-            yield offset, "the tag of a dollar quote is no name"
+        tag, closed, _ = word[1:].partition("$")
+        if not closed or tag[:1].isdigit() or not all(map(_in_names, tag)):
+            yield offset, "a dollar sign begins neither a name nor a quoted text"
     elif word.endswith("'"):
         if dialect == "redshift" and (escaped := _ESCAPED_QUOTE.search(word)):
             yield (

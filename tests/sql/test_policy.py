@@ -47,6 +47,8 @@ def verdict(sql, dialect, **policy):
         ("redshift", "select a from share.sales.t", "schema"),
         ("redshift", "select a from pg_catalog.pg_class", "catalog"),
         ("redshift", "select a from sales.ledger_00", "ledger"),
+        ("redshift", "select a from spectra.anything", "ledger"),
+        ("duckdb", "select a from home.Spectra.t", "ledger"),
         ("redshift", "select o.k from sales.c as c, c.orders as o", "schema"),
         ("redshift", "select o.k from sales.c as c, unnest(c.orders) as o (k)", "allowed"),
         ("redshift", "select v from sales.c as c, unpivot c.obj as v at k", "allowed"),

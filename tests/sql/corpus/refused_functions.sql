@@ -100,6 +100,9 @@ select current_user, a from t
 --- function; redshift; and so
 select user from t where a = 1
 
+--- function; redshift; and so, in place of a table
+select u.* from user as u where u.user = 'x'
+
 --- function; redshift; it tells the database and the schema
 select current_database() || '.' || current_schema()
 
@@ -150,6 +153,24 @@ select pg_ls_dir('.') as file, a from t order by file
 
 --- function; redshift; as a table
 select r.x from f_rows(1) as r (x)
+
+--- function; duckdb redshift; one that is called like a keyword, which reads like a table and its columns
+select t.a from t join copy(1) on true
+
+--- function; duckdb; another one of these
+select a from t, rollup (a)
+
+--- function; redshift; one that is gone from the tree, behind another alias
+select * from t f_evil(1) with ordinality as k (a, b)
+
+--- unknown; duckdb; a table that is called like a keyword, and another one that looks like a value
+with "values" as (select 1 as a) select a from values, duckdb_tables
+
+--- unknown; duckdb; the same with an alias that looks like a keyword
+select u.a from format values, u
+
+--- ambiguous; sqlite; a driver's place for a value that reads like a name
+select $a, b from t
 
 --- function; redshift; what another database's machine would do
 select q.a from dblink('host=x', 'select 1') as q (a int)
