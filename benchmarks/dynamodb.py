@@ -59,6 +59,7 @@ class Sides:
     def turn(self, what: str, call: Callable[[Job], Any], states: list[Job], other: str) -> None:
         """Take the step *call* with three jobs: untimed, to record it, and then timed, by store and by client."""
         warm, mine = states
+        self._recorder.calls.clear()
         after = call(warm)
         name, _, asked = self._recorder.calls[-1]
         asked = moved(asked, warm.job_id, other)
