@@ -41,7 +41,7 @@ def check_read(
         SqlSyntaxError: it does not parse; with the parser's position.
         SqlRefusedError: it parses, and is not allowed; with a stable reason, and the position where there is one.
         InvalidSpecError: the parameters are not those of the statement.
-        NotConfiguredError: sqlglot is here in its compiled form.
+        NotConfiguredError: sqlglot is here in its compiled form, or in a version that cannot be watched.
     """
     if len(sql) > policy.max_length:
         raise SqlRefusedError("too_long", f"the SQL has more than {policy.max_length:,} characters")

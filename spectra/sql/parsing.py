@@ -68,7 +68,7 @@ def parse(bound: Bound, dialect: str) -> Parsed:
         Refusal: a kind of statement that sqlglot does not know, several statements, one nested too deeply.
         RecursionError: one nested too deeply.
         SqlSyntaxError: it does not parse; with the parser's position.
-        NotConfiguredError: sqlglot is here in its compiled form.
+        NotConfiguredError: sqlglot is here in its compiled form, or in a version that cannot be watched.
     """
     from sqlglot import Dialect, exp
     from sqlglot.errors import ParseError, TokenError
@@ -217,6 +217,15 @@ def _watched(dialect: type) -> Any:
         def _parse_placeholder(self) -> Any:
             return _placed(super()._parse_placeholder, self._curr.start)
 
+    gone = [
+        name
+        for name in vars(Watched)
+        if name.startswith(("_parse", "_retreat", "_warn")) and not hasattr(base, name)
+    ]
+    if gone:
+        raise NotConfiguredError(
+            f"this version of sqlglot reads in another way ({', '.join(gone)} is gone); pip install 'sqlglot>=30.30,<31'"
+        )
     return Watched
 
 

@@ -240,3 +240,15 @@ def test_the_compiled_sqlglot_is_told_apart(monkeypatch):
         check_read("select 1", dialect="duckdb", policy=SqlPolicy())
     monkeypatch.undo()
     check_read("select 1", dialect="duckdb", policy=SqlPolicy())
+
+
+def test_another_sqlglot_is_told_apart(monkeypatch):
+    """What is watched has to be there: else nothing would be noted, and all would seem to be safe."""
+    for name in ("_parse_function_call", "_parse_table_parts", "_retreat"):
+        with monkeypatch.context() as patch:
+            patch.delattr(sqlglot.parser.Parser, name)
+            parsing._watched.cache_clear()
+            with pytest.raises(NotConfiguredError, match=f"{name} is gone"):
+                check_read("select 1", dialect="sqlite", policy=SqlPolicy())
+    parsing._watched.cache_clear()
+    check_read("select 1", dialect="sqlite", policy=SqlPolicy())
