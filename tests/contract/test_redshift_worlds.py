@@ -31,6 +31,7 @@ OTHERWISE = {
     "serverless": True,
     "finished_cancel": "false",
 }
+THOROUGH = bool(os.environ.get("SPECTRA_THOROUGH"))
 AGAIN = {"isolation": Isolation.READ_COMMITTED, "zero_rows": "files", "cancel_hangs": True}
 
 
@@ -60,7 +61,7 @@ def worlds(local_s3):
 
 class _World(ExecutorContract, QueryRunnerContract):
     __test__ = False
-    profile = "full" if os.environ.get("SPECTRA_THOROUGH") else "slow"
+    profile = "full" if THOROUGH else "slow"
     quiet = True
     behaviour = Behaviour()
     make = staticmethod(by_driver)
@@ -79,7 +80,7 @@ class TestOtherwise(_World):
 
 
 class TestAgainOtherwise(_World):
-    __test__ = True
+    __test__ = THOROUGH
     behaviour = Behaviour(**AGAIN)
 
 
@@ -90,6 +91,6 @@ class TestDataOtherwise(_World):
 
 
 class TestDataAgainOtherwise(_World):
-    __test__ = True
+    __test__ = True  # the Data API has more in between, so it is the one that stays in every run
     behaviour = Behaviour(**AGAIN)
     make = staticmethod(by_data_api)
