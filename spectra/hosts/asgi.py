@@ -21,7 +21,6 @@ __all__ = ["PATIENCE", "Answers", "Body", "File"]
 
 PATIENCE: Final = "spectra.patience"
 """In a request's scope: the seconds that it can be kept waiting."""
-
 BLOCK: Final = 256 * 1024
 SECONDS: Final = 60.0
 UPLOADS: Final = 100

@@ -6,7 +6,7 @@ from collections.abc import Callable, MutableMapping
 from typing import Any, Final, TypeAlias, cast
 
 from spectra.errors import MissingExtraError
-from spectra.hosts.aws_lambda import Context
+from spectra.hosts.stream_worker import Context
 
 __all__ = ["http_handler"]
 
