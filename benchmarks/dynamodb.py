@@ -67,12 +67,13 @@ class Sides:
             asked["ClientRequestToken"] = str(uuid.uuid4())
         bare = getattr(self._client, name)
         sides = [lambda: call(mine), lambda: bare(**asked)]
-        order = random.sample((0, 1), 2)
-        told = {side: timed(sides[side]) for side in order}
-        for side, list_ in enumerate(self.times.setdefault(what, ([], []))):
-            list_.append(told[side][0])
-        if isinstance(after, Job):
-            states[:] = [after, told[0][1]]
+        times = self.times.setdefault(what, ([], []))
+        for side in random.sample((0, 1), 2):
+            spent, answer = timed(sides[side])
+            times[side].append(spent)
+            if isinstance(answer, Job):
+                states[:] = [after, answer]
+            del answer  # or the other side would work beside what this one has left behind
 
 
 def run() -> Iterator[tuple[str, float, float]]:
