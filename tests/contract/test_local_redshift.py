@@ -129,7 +129,8 @@ def test_changes_that_postgresql_would_take_are_refused(cursor, table) -> None:
 
 def test_rights_are_of_relations(cursor, redshift, table) -> None:
     redshift.user_exists("nobody")
-    cursor.execute(f"CREATE VIEW {table}_view AS SELECT * FROM {table}")
+    # Executors make a schema of this user's name, which would come first.
+    cursor.execute(f"CREATE VIEW public.{table}_view AS SELECT * FROM {table}")
     try:
         for name in (table, f"{table}_view"):
             for statement, text in (
@@ -142,7 +143,7 @@ def test_rights_are_of_relations(cursor, redshift, table) -> None:
                 cursor.execute("SET SESSION AUTHORIZATION DEFAULT")
     finally:
         cursor.execute("SET SESSION AUTHORIZATION DEFAULT")
-        cursor.execute(f"DROP VIEW {table}_view")
+        cursor.execute(f"DROP VIEW public.{table}_view")
 
 
 def test_of_a_transaction_that_has_failed(cursor, redshift) -> None:
