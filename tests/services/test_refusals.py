@@ -109,7 +109,11 @@ def test_retrying_when_the_input_is_gone_makes_nothing(house: House) -> None:
     job = house.jobs.abort(ME, house.load(CSV).job_id)
     house.spectra.result_store.delete(job.upload.location)
     error = refused(ResultsExpiredError, house.jobs.retry, ME, job.job_id)
-    assert error.problem == "the input is gone; make a new job and upload again"
+    # Of the job that was asked for: nobody knows the new one, which was not made.
+    assert (error.job, error.problem) == (
+        str(job),
+        "the input is gone; make a new job and upload again",
+    )
     assert [one.job_id for one in house.jobs.find(ME).jobs] == [job.job_id]
 
 
