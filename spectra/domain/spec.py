@@ -280,7 +280,7 @@ Spec: TypeAlias = ExportSpec | LoadSpec
 
 def fingerprint(spec: Spec, retry_of: str | None) -> str:
     """What makes two requests the same: operation, spec, retry_of; nothing of labels or waiting."""
-    facts = attrs.asdict(spec, value_serializer=lambda _, __, v: dict(v) if isinstance(v, dict) else v)
+    facts = attrs.asdict(spec)
     facts["operation"] = spec.operation
     facts["retry_of"] = retry_of
     text = json.dumps(facts, sort_keys=True, default=lambda v: [type(v).__name__, str(v)])

@@ -284,7 +284,7 @@ class JobService:
             caller, old.spec, idempotency_key=idempotency_key, labels=old.labels, retry_of=old.job_id
         )
         if source is not None:
-            upload = self.uploads.adopt(source, new)
+            upload = self.uploads.adopt(source, old, new)
             new = new.close_upload(
                 at=self.clock.now(), retention=self.retention, upload=upload, actor=caller.actor
             )

@@ -76,13 +76,13 @@ class Uploads:
         except ObjectNotFoundError:
             raise UploadMissingError(str(job), "the upload is gone; upload a file, then close") from None
 
-    def adopt(self, source: Upload, job: Job) -> Upload:
-        """Copy another job's input, or its failed records, to *job*."""
+    def adopt(self, source: Upload, old: Job, job: Job) -> Upload:
+        """Copy *source*, the input of *old* or its failed records, to *job*."""
         try:
             return self._copy(source.location, source.etag, job)
         except ObjectNotFoundError:
             raise ResultsExpiredError(
-                str(job), "the input is gone; make a new job and upload again"
+                str(old), "the input is gone; make a new job and upload again"
             ) from None
 
     def _copy(self, source: str, etag: str, job: Job) -> Upload:

@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 
 from spectra import Caller, ExportSpec, LoadSpec, Session, Spectra
-from spectra.domain import Effect
+from spectra.domain import Category, Effect, JobError
 from spectra.ports import Execution, Status
+from spectra.errors import InvalidSpecError
+from spectra.services.asking import check_listing
 from spectra.services.ending import task_of
 from spectra.testing import CountingIds, ManualClock
 from spectra.testing.samples import after
-from tests.services.scripted import Stage, facts_of
+from tests.services.scripted import Scripted, Stage, facts_of
 
 ME = Caller("acme", actor="ann", session=Session("analyst", db_groups=("readers",)))
 EXPORT = ExportSpec(query="select 1 as a")
@@ -57,6 +59,35 @@ def test_a_task_has_what_its_job_has() -> None:
     stage.clock.advance(seconds=30)
     job = stage.store.replace(job, job.renew(at=stage.clock.now(), worker="me", until=after(90)))
     assert task_of(job, stage.results, "g").claimed_at == after(0)
+    never = stage.load("k")
+    assert never.updated_at > after(0)
+    assert task_of(never, stage.results, "g").claimed_at == never.updated_at
+
+
+@pytest.mark.parametrize("status", [Status.FAILED, Status.LOST])
+def test_the_executor_is_asked_about_the_task_of_the_job(status: Status) -> None:
+    """Whether it outlives the process, and after an end that is in doubt what it has counted."""
+    asked: list[Any] = []
+
+    class Watched(Scripted):
+        def detached(self, task: Any, /) -> bool:
+            asked.append(task)
+            return super().detached(task)
+
+    stage = Stage.build()
+    stage.executor.__class__ = Watched
+    job = stage.running(stage.load())
+    error = JobError("QUERY_ERROR", Category.VALIDATION, "no such column")
+    stage.executor.executions = [
+        Execution(status=status, error=error if status is Status.FAILED else None),
+        Execution(status=Status.SUCCEEDED),
+    ]
+    stage.executor.effects = [Effect.APPLIED]
+    assert stage.driver.carry_on(job).state == "JobComplete"
+    asked += [call[1] for call in stage.executor.calls]
+    assert stage.executor.names() == ["poll", "cancel", "poll"]
+    assert [(task.job_id, task.attempt) for task in asked] == [("j", 1)] * len(asked)
+    assert len(asked) > 3
 
 
 def test_an_ended_job_settles_with_its_own_task() -> None:
@@ -87,7 +118,17 @@ def test_closing_and_aborting_tell_who_and_how_much(spectra: Any, caplog: pytest
     assert aborted["reason"] == "a mistake"
 
 
+def test_sql_is_checked_as_the_executor_reads_it(spectra: Any) -> None:
+    checked: list[Any] = []
+    object.__setattr__(spectra.jobs, "check_sql", lambda *given: checked.append(given))
+    spectra.jobs.create(ME, EXPORT)
+    assert checked == [(EXPORT, spectra.executor.dialect)]
+
+
 def test_pages_are_as_long_as_asked(spectra: Any) -> None:
+    with pytest.raises(InvalidSpecError):
+        check_listing(1_001, None, None)
+    check_listing(1_000, None, None)
     for _ in range(52):
         spectra.jobs.create(ME, EXPORT)
     assert len(spectra.jobs.find(ME).jobs) == 50

@@ -18,6 +18,7 @@ from spectra.errors import (
     JobNotFoundError,
     JobSettlingError,
     LinkRefusedError,
+    ObjectNotFoundError,
     OutcomeUnknownError,
     ResultsExpiredError,
     ResultsNotReadyError,
@@ -96,7 +97,10 @@ def test_retrying_what_was_or_may_have_been_applied(house: House) -> None:
         assert (error.job, error.problem) == (str(job), applied)
     unknown = ended_with(house, house.load("id,name,price\n8,x,1\n"), Effect.UNKNOWN)
     error = refused(EffectUnknownError, house.jobs.retry, ME, unknown.job_id)
-    assert error.problem == "nobody can tell whether it was applied; look at the table"
+    assert (error.job, error.problem) == (
+        str(unknown),
+        "nobody can tell whether it was applied; look at the table",
+    )
 
 
 def test_retrying_what_was_never_uploaded(house: House) -> None:
@@ -109,7 +113,11 @@ def test_retrying_when_the_input_is_gone_makes_nothing(house: House) -> None:
     job = house.jobs.abort(ME, house.load(CSV).job_id)
     house.spectra.result_store.delete(job.upload.location)
     error = refused(ResultsExpiredError, house.jobs.retry, ME, job.job_id)
-    assert error.problem == "the input is gone; make a new job and upload again"
+    # Of the job that was asked for: nobody knows the new one, which was not made.
+    assert (error.job, error.problem) == (
+        str(job),
+        "the input is gone; make a new job and upload again",
+    )
     assert [one.job_id for one in house.jobs.find(ME).jobs] == [job.job_id]
 
 
@@ -142,6 +150,26 @@ def test_a_replayed_retry_leaves_no_files(house: House) -> None:
     kept = {job for _, job in house.spectra.result_store.jobs(older_than=later).items}
     assert kept == {old.job_id, first.job.job_id}
     assert [event.name for event in house.events].count("job.retried") == 1
+    export = house.jobs.abort(ME, house.export("select 1 as a").job_id)
+    one, two = (house.jobs.retry(ME, export.job_id, idempotency_key="e") for _ in range(2))
+    assert (two.replayed, two.job) == (True, one.job)
+
+
+def test_a_retry_that_cannot_be_stored_leaves_no_files(build: Any) -> None:
+    stored, files = Faults(), Faults()
+    house = build(
+        job_store=lambda store: FaultyJobStore(store, stored),
+        result_store=lambda store: FaultyResultStore(store, files),
+    )
+    old = house.jobs.abort(ME, house.load(CSV).job_id)
+    stored.fail_before("add", BackendUnavailableError("away"))
+    assert refused(BackendUnavailableError, house.jobs.retry, ME, old.job_id).problem == "away"
+    later = house.clock.now() + timedelta(days=1)
+    assert [job for _, job in house.spectra.result_store.jobs(older_than=later).items] == [old.job_id]
+    # What cannot be deleted either stays behind, and does not hide what was wrong.
+    stored.fail_before("add", BackendUnavailableError("away"))
+    files.fail_before("delete", BackendUnavailableError("the files"))
+    assert refused(BackendUnavailableError, house.jobs.retry, ME, old.job_id).problem == "away"
 
 
 def test_a_retry_of_all_is_not_a_retry_of_the_failed_records(house: House) -> None:
@@ -225,8 +253,12 @@ def test_an_upload_by_a_link_that_is_too_large_or_too_late(build: Any) -> None:
     limit = house.spectra.jobs.uploads.max_bytes
     target = house.jobs.upload_target(ME, job.job_id, size=limit)
     assert target.max_bytes == limit
+    assert house.jobs.upload_target(ME, job.job_id, size=1).max_bytes == 1
     error = refused(UploadTooLargeError, house.jobs.upload_target, ME, job.job_id, size=limit + 1)
-    assert error.problem == (f"the upload has {limit + 1:,} bytes or more, at most {limit:,}; split the file")
+    assert (error.job, error.problem) == (
+        str(job),
+        f"the upload has {limit + 1:,} bytes or more, at most {limit:,}; split the file",
+    )
     assert house.jobs.upload_target(ME, job.job_id).max_bytes == limit
     for expires_in in (timedelta(0), timedelta(seconds=-1)):
         error = refused(InvalidSpecError, house.jobs.upload_target, ME, job.job_id, expires_in=expires_in)
@@ -253,14 +285,20 @@ def test_an_upload_through_the_process_is_bounded_to_the_byte(build: Any) -> Non
     with pytest.raises(UploadTooLargeError) as caught, house.jobs.open_upload(ME, job.job_id) as upload:
         assert upload.write(b"y" * 20) == 20
         upload.write(b"y")
-    assert caught.value.problem == "the upload has 21 bytes or more, at most 20; split the file"
+    assert (caught.value.job, caught.value.problem) == (
+        str(job),
+        "the upload has 21 bytes or more, at most 20; split the file",
+    )
     with house.spectra.result_store.open_read(
         house.spectra.result_store.location("acme", job.job_id, "upload") + "data"
     ) as stream:
         assert stream.read() == b"x" * 20
     object.__setattr__(house.spectra.jobs.uploads, "max_bytes", 19)
     error = refused(UploadTooLargeError, house.jobs.close_upload, ME, job.job_id)
-    assert error.problem == "the upload has 20 bytes or more, at most 19; split the file"
+    assert (error.job, error.problem) == (
+        str(job),
+        "the upload has 20 bytes or more, at most 19; split the file",
+    )
     assert house.jobs.get(ME, job.job_id).state == "Open"
 
 
@@ -270,7 +308,20 @@ def test_closing_without_an_upload(house: House) -> None:
     assert (error.job, error.problem) == (str(job), "nothing was uploaded; upload a file, then close")
     house.upload(job, b"")
     error = refused(UploadMissingError, house.jobs.close_upload, ME, job.job_id)
-    assert error.problem == "the upload is empty; upload a file with records, then close"
+    assert (error.job, error.problem) == (
+        str(job),
+        "the upload is empty; upload a file with records, then close",
+    )
+
+
+def test_closing_when_the_upload_goes_meanwhile(build: Any) -> None:
+    files = Faults()
+    house = build(result_store=lambda store: FaultyResultStore(store, files))
+    job = house.open_load()
+    house.upload(job, CSV)
+    files.fail_before("copy", ObjectNotFoundError("the upload"))
+    error = refused(UploadMissingError, house.jobs.close_upload, ME, job.job_id)
+    assert (error.job, error.problem) == (str(job), "the upload is gone; upload a file, then close")
 
 
 @pytest.mark.parametrize("moment", ["stat", "copy"])
@@ -317,7 +368,7 @@ def test_uploading_to_what_takes_none(house: House) -> None:
             error = refused(TransitionError, call, ME, job.job_id)
             assert (error.job, error.state, error.event) == (str(job), job.state, "upload")
     error = refused(TransitionError, house.jobs.close_upload, ME, job.job_id)
-    assert (error.state, error.event) == ("Aborted", "close_upload")
+    assert (error.job, error.state, error.event) == (str(job), "Aborted", "close_upload")
 
 
 def test_an_upload_that_ends_after_the_close_is_dropped(house: House) -> None:
@@ -346,7 +397,7 @@ def test_files_too_early_and_too_late(house: House) -> None:
     job = house.done(job)
     house.spectra.jobs.links.store.delete(job.results.manifest)
     error = refused(ResultsExpiredError, house.jobs.results, ME, job.job_id)
-    assert error.problem == "its files are gone; run it again"
+    assert (error.job, error.problem) == (str(job), "its files are gone; run it again")
 
 
 def test_files_that_have_expired(build: Any) -> None:
@@ -354,7 +405,10 @@ def test_files_that_have_expired(build: Any) -> None:
     job = house.done(house.export("select 1 as a"))
     house.clock.instant = job.files_until
     error = refused(ResultsExpiredError, house.jobs.results, ME, job.job_id)
-    assert error.problem == f"its files expired at {job.files_until:%F %T}Z; run it again"
+    assert (error.job, error.problem) == (
+        str(job),
+        f"its files expired at {job.files_until:%F %T}Z; run it again",
+    )
 
 
 def test_links_live_as_long_as_asked_and_never_longer_than_the_files(house: House) -> None:
@@ -445,13 +499,20 @@ def test_a_copy_that_lost_the_race_is_dropped(build: Any) -> None:
     )
     job = house.open_load()
     house.upload(job, CSV)
+    made: list[str] = []
+    gone: list[str] = []
+    files.delay("copy", 0, when=lambda _, target, **__: made.append(target))
+    files.delay("delete", 0, when=gone.append)
     files.calls.clear()
     stored.fail_before("replace", JobConflictError(job, job.version))
     stored.fail_before("replace", JobNotFoundError("acme", job.job_id))
     refused(JobNotFoundError, house.jobs.close_upload, ME, job.job_id)
     assert [name for name in files.calls if name in ("copy", "delete")] == ["copy", "delete"] * 2
+    assert len(set(made)) == 2
+    assert gone == made
     files.calls.clear()
-    files.fail_before("delete", BackendUnavailableError("away"))
+    stored.fail_before("replace", JobConflictError(job, job.version))
+    files.fail_before("delete", BackendUnavailableError("away"), times=2)
     closed = house.jobs.close_upload(ME, job.job_id)
     assert closed.state == "UploadComplete"  # what stays behind goes when the job does
-    assert [name for name in files.calls if name in ("copy", "delete")] == ["copy", "delete"]
+    assert [name for name in files.calls if name in ("copy", "delete")] == ["copy", "delete"] * 2

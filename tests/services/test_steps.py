@@ -36,7 +36,7 @@ from spectra.errors import (
 from spectra.ports import Area, Execution, Status
 from spectra.services import Round
 from spectra.services.results import read_manifest, write_manifest
-from spectra.testing import Faults, FaultyJobStore, ManualClock
+from spectra.testing import Faults, FaultyJobStore, FaultyResultStore, ManualClock
 from spectra.testing.samples import DAY, after, export
 from tests.services.scripted import RETENTION, Scripted, Stage, facts_of
 
@@ -112,6 +112,8 @@ def test_a_claim_within_a_limit() -> None:
     worker = stage.worker()
     busy = stage.store.get("t", "b")
     assert worker.advance(busy) == busy
+    assert (stage.told[-1].name, stage.told[-1].before) == ("claim.refused", "UploadComplete")
+    assert stage.told[-1].facts == {"worker": "me"}
     # The tenant rests for three seconds; a job that runs already does not.
     assert worker._due(after(1), 10) == []
     assert [job.job_id for job in worker._due(after(3.001), 10)] == ["b"]
@@ -341,7 +343,9 @@ def test_work_that_would_end_with_the_process_is_left_where_that_is_asked_for(
     worker.run_once()
     assert [worker.advance(job) for job in jobs] == jobs
     assert stage.executor.names() == []  # not even asked whether it is ready
-    assert [fact["job"] for fact in facts_of(caplog, "work.left")] in (["t/a"], ["t/b"])
+    (said,) = facts_of(caplog, "work.left")
+    assert said["job"] in ("t/a", "t/b")
+    assert said["why"] == "it needs a worker that stays"
     stage.executor.is_detached = True
     worker.run_once()
     assert stage.store.get("t", "a").state == stage.store.get("t", "b").state == "InProgress"
@@ -470,6 +474,18 @@ def test_the_leavings_of_other_attempts_go(stage: Stage) -> None:
     stage.driver.carry_on(job)
     left = [n for n in (1, 2, 3) if _there(stage, stage.results.location("t", "j", Area.RESULTS, n) + "x")]
     assert left == [2, 3]
+
+
+def test_leavings_that_cannot_be_deleted_do_not_undo_the_end(stage: Stage) -> None:
+    files = Faults()
+    stage.ender = attrs.evolve(stage.ender, results=FaultyResultStore(stage.results, files))
+    stage.driver = attrs.evolve(stage.driver, ender=stage.ender)
+    job = stage.running()
+    files.fail_before("delete", BackendUnavailableError("away"))
+    stage.executor.executions = [Execution(status=Status.FAILED, error=REFUSED)]
+    failed = stage.driver.carry_on(job)
+    assert (failed.state, files.pending) == ("Failed", 0)
+    assert stage.store.get("t", "j") == failed
 
 
 def test_a_failed_export_leaves_no_results(stage: Stage) -> None:
@@ -658,8 +674,9 @@ def test_uploads_and_queues_time_out(caplog: Any) -> None:
 
 def test_settling(stage: Stage, caplog: Any) -> None:
     job = stage.running(stage.load())
-    with stage.results.open_write(stage.results.location("t", "j", Area.RESULTS, 1) + "x") as writer:
-        writer.write(b"x")
+    for area in (Area.RESULTS, Area.FAILED, Area.INPUT):
+        with stage.results.open_write(stage.results.location("t", "j", area) + "x") as writer:
+            writer.write(b"x")
     job = stage.store.replace(job, job.abort(at=after(5), retention=RETENTION, actor="a"))
     stage.clock.instant = after(6)
     stage.executor.effects = [Effect.PENDING, Effect.APPLIED]
@@ -667,7 +684,8 @@ def test_settling(stage: Stage, caplog: Any) -> None:
     waiting = stage.ender.step(job)
     assert (waiting.effect, waiting.due_at, waiting.updated_at) == ("pending", after(8), after(6))
     event = stage.told.pop()
-    assert (event.name, event.job, event.facts) == ("job.settling", waiting, {"seconds_settling": 1.0})
+    assert (event.name, event.before, event.job) == ("job.settling", "Aborted", waiting)
+    assert event.facts == {"seconds_settling": 1.0}
     stage.clock.instant = after(8)
     settled = stage.ender.step(waiting)
     assert (settled.effect, settled.counts) == ("applied", COUNTS)
@@ -675,7 +693,9 @@ def test_settling(stage: Stage, caplog: Any) -> None:
     (event,) = stage.told
     assert (event.name, event.before, event.job) == ("job.settled", "Aborted", settled)
     assert facts_of(caplog, "job.settled")[0]["effect"] == "applied"
-    assert not _there(stage, stage.results.location("t", "j", Area.RESULTS, 1) + "x")
+    # A retry needs the input.
+    areas = [area for area in Area if _there(stage, stage.results.location("t", "j", area) + "x")]
+    assert sorted(areas) == [Area.FAILED, Area.INPUT]
     assert [call[2] for call in stage.executor.calls if call[0] == "cancel"] == [True, True]
 
 
@@ -762,6 +782,43 @@ def test_a_sweep_goes_on_past_a_job_that_somebody_else_took(stage: Stage) -> Non
     stage.clock.instant = after(2 * DAY)
     faults.fail_before("replace", JobConflictError(job, 1))
     assert stage.sweeper().sweep() == 2
+    conflicts = [event for event in stage.told if event.name == "step.conflict"]
+    assert [(event.before, event.facts) for event in conflicts] == [("Aborted", {"worker": "sweeper"})]
+
+
+def test_a_sweep_that_meets_others_stops_at_its_limit_too(stage: Stage) -> None:
+    inner, faults = stage.store, Faults()
+    stage = Stage.build(store=FaultyJobStore(inner, faults))
+    for number in range(7):
+        job = stage.export(f"a{number}")
+        stage.store.replace(job, job.abort(at=after(0), retention=RETENTION))
+    stage.clock.instant = after(2 * DAY)
+    met: list[Any] = []
+
+    def faster(old: Any, new: Any, **_: Any) -> bool:
+        if not met:
+            met.append(inner.replace(old, new))
+        return False
+
+    faults.delay("replace", 0, when=faster)
+    assert stage.sweeper().sweep(limit=3) == 3
+    assert len(met) == 1
+
+
+def test_a_sweep_ends_with_two_pages_without_news_not_with_one() -> None:
+    pages = [[], None, [], []]
+
+    class Paged(MemoryJobStore):
+        def due(self, now: Any, /, **asked: Any) -> Any:
+            page = pages.pop(0)
+            return super().due(now, **asked) if page is None else page
+
+    stage = Stage.build(store=Paged(clock=ManualClock()))
+    job = stage.export()
+    stage.store.replace(job, job.abort(at=after(0), retention=RETENTION))
+    stage.clock.instant = after(30 * DAY)
+    assert stage.sweeper().sweep() == 1
+    assert pages == []
 
 
 # ---- the worker -----------------------------------------------------------------------------------------
@@ -772,12 +829,15 @@ def test_a_stale_image_changes_nothing_and_the_loss_of_a_lease_is_told(stage: St
     now = stage.store.replace(job, job.renew(at=after(1), worker="other", until=after(99)))
     stage.clock.instant = after(30)
     assert stage.worker().advance(job) == now
+    assert stage.executor.names() == ["poll"]  # what another worker took over is not ended
     (event,) = stage.told
     assert (event.name, event.before, event.job) == ("lease.lost", "InProgress", now)
     (said,) = facts_of(caplog, "lease.lost")
     assert said["worker"] == "me"
     stage.store.delete("t", "j")
+    stage.executor.effects = [BackendUnavailableError("away")]
     assert stage.worker().advance(job) == job
+    assert stage.executor.names()[-1] == "cancel"
 
 
 def test_nothing_is_claimed_while_the_warehouse_is_locked(stage: Stage) -> None:

@@ -99,7 +99,15 @@ def test_a_queued_job_waits_for_a_worker_or_for_the_tenants_limit(stage: Stage) 
 def test_a_job_that_is_not_in_the_queue_has_no_position(stage: Stage) -> None:
     waiting = why(stage, export("nobody-stored-it"))
     assert waiting is not None
-    assert (waiting.reason, waiting.position) == ("no_worker", None)
+    assert (waiting.reason, waiting.position, waiting.running) == ("no_worker", None, 0)
+
+
+def test_a_position_is_told_in_a_long_queue_too(stage: Stage) -> None:
+    jobs = [stage.export(f"j{number:02}", at=number) for number in range(12)]
+    stage.clock.instant = after(20)
+    waiting = why(stage, jobs[-1])
+    assert waiting is not None
+    assert waiting.position == 12
 
 
 # ---- waiting ------------------------------------------------------------------------------------------

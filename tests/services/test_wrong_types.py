@@ -37,14 +37,18 @@ def test_a_caller_is_made_by_the_host(house: House, caller: Any) -> None:
         asked.append(lambda name=name: getattr(jobs, name)(caller, "job-1"))
         asked.append(lambda name=name: getattr(jobs, name)(caller, "../x"))
     for ask in asked:
-        with pytest.raises(TypeError, match="^the first argument must be a Caller, made by the host; "):
+        with pytest.raises(
+            TypeError, match="^the first argument must be a Caller, made by the host; "
+        ) as told:
             ask()
+        assert str(told.value).endswith(f"; {type(caller).__name__} is none")
     assert house.events == []
 
 
 @pytest.mark.parametrize("spec", [None, "select 1", {"query": "select 1"}, ExportSpec])
 def test_a_job_needs_a_spec(house: House, spec: Any) -> None:
-    with pytest.raises(TypeError, match="^a job needs an ExportSpec or a LoadSpec; "):
+    said = f"^a job needs an ExportSpec or a LoadSpec; {type(spec).__name__} is neither$"
+    with pytest.raises(TypeError, match=said):
         house.jobs.create(ME, spec)
     assert house.jobs.find(ME).jobs == ()
 
@@ -71,7 +75,7 @@ def test_a_life_is_a_timedelta(house: House, life: Any) -> None:
     with pytest.raises(InvalidSpecError) as refused:
         house.jobs.upload_target(ME, job.job_id, expires_in=life)
     assert refused.value.field == "expires_in"
-    with pytest.raises(TypeError, match="^timeout must be a timedelta, not "):
+    with pytest.raises(TypeError, match=f"^timeout must be a timedelta, not {type(life).__name__}$"):
         house.jobs.wait(ME, job.job_id, timeout=life)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
@@ -331,6 +331,14 @@ def keyed(*names: object) -> object:
             "must be 0 to 99,999",
         ),
         (lambda: ExportSpec(query=" \n"), "query", "must not be empty"),
+        (lambda: ExportSpec(query=""), "query", "must not be empty"),
+        (lambda: ExportSpec(query="x" * 102_401), "query", "has 102401 bytes, at most 102400 are allowed"),
+        (lambda: ExportSpec(query="select 1", null_token=""), "null_token", "must not be empty"),
+        (
+            lambda: ExportSpec(query="select 1", null_token="x" * 65),
+            "null_token",
+            "has 65 bytes, at most 64 are allowed",
+        ),
         (
             lambda: ExportSpec(query="select 1", content_type="PARQUET", compression="GZIP"),
             "compression",
@@ -345,6 +353,16 @@ def keyed(*names: object) -> object:
             lambda: ExportSpec(query="select 1", delimiter="ab"),
             "delimiter",
             "must be one character, not a quote, backslash or line ending",
+        ),
+        (
+            lambda: LoadSpec(operation="insert", object="t", on_duplicate_key="x"),
+            "on_duplicate_key",
+            "'x' is not one of error, first, last",
+        ),
+        (
+            lambda: LoadSpec(operation="insert", object="t", on_missing_key="x"),
+            "on_missing_key",
+            "'x' is not one of reject, ignore",
         ),
         (lambda: ExportSpec(query="select 1", header=1), "header", "must be true or false"),
         (lambda: ExportSpec(query="select 1", parameters={"1": 1}), "parameters", "'1' is not a name"),
@@ -406,6 +424,23 @@ def test_parameters_are_bounded_by_number_and_by_size() -> None:
         asked(2, "x" * (50 * 1024 + 2))
 
 
+def test_texts_that_may_be_empty() -> None:
+    assert JobError("E", Category.VALIDATION, "").message == ""
+    assert Caller("t", actor="").actor == ""
+
+
+def test_every_instant_of_a_job_is_kept_in_utc_and_milliseconds() -> None:
+    job = completed(claimed(export()))
+    names = [name for name, value in vars(job).items() if isinstance(value, datetime)]
+    assert len(names) == 7
+    given = datetime(2026, 1, 1, 3, 0, 0, 123_987, tzinfo=timezone(timedelta(hours=2)))
+    changed = job.evolved(**dict.fromkeys([*names, "deadline_at"], given))
+    for name in (*names, "deadline_at"):
+        kept = getattr(changed, name)
+        assert (kept, kept.tzinfo) == (datetime(2026, 1, 1, 1, 0, 0, 123_000, tzinfo=UTC), UTC), name
+    assert changed.evolved(deadline_at=None).deadline_at is None
+
+
 def test_labels_are_bounded_by_number() -> None:
     assert len(export(labels={f"l{n}": "" for n in range(32)}).labels) == 32
     with pytest.raises(InvalidSpecError, match="labels: at most 32 are allowed"):
@@ -440,6 +475,20 @@ def test_a_new_job_has_what_it_was_made_with() -> None:
     assert [entry.actor for entry in queued.history] == ["ann", "ann"]
 
 
+@pytest.mark.parametrize(
+    ("before", "told", "after_it"),
+    [
+        (Progress(1), Progress(2), Progress(2)),
+        (Progress(1), Progress(2, 20.0), Progress(2, 20.0)),
+        (Progress(1, 10.0), Progress(2), Progress(2, 10.0)),
+        (Progress(1, 10.0), Progress(2, 20.0), Progress(2, 20.0)),
+        (Progress(2, 20.0), Progress(1, 10.0), Progress(2, 20.0)),
+    ],
+)
+def test_progress_never_falls_in_any_field(before: Progress, told: Progress, after_it: Progress) -> None:
+    assert before.raised_to(told) == after_it
+
+
 def test_what_a_claim_leaves_behind() -> None:
     job = claimed(export()).report(at=after(2), progress=Progress(1, 10.0), handle="h-1")
     again = job.reclaim(at=after(3), worker="w2", until=after(63))
@@ -453,6 +502,9 @@ def test_a_refused_event_names_the_job_and_what_is_allowed() -> None:
     with pytest.raises(TransitionError) as told:
         claimed(done)
     assert told.value.job == "t/j"
+    with pytest.raises(TransitionError) as told:
+        done.report(at=after(3), progress=Progress(1))
+    assert (told.value.job, told.value.event) == ("t/j", "report")
     with pytest.raises(TransitionError) as told:
         settled(export())
     assert told.value.allowed
